@@ -1,0 +1,1 @@
+"""The HTTP faces: the wire API and plain object calls."""

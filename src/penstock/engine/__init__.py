@@ -1,0 +1,1 @@
+"""Drives jobs: expand, dispatch, run, record."""

@@ -1,0 +1,1 @@
+"""What a node can do to one object: one file an operation."""

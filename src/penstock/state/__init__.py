@@ -1,0 +1,1 @@
+"""Durable state: one file a table's worth of queries."""

@@ -1,0 +1,1 @@
+"""Object stores behind bucket names, and the sources of a selection."""

@@ -1,0 +1,1 @@
+"""XML in, XML out: knows element names and nothing else."""
