@@ -14,9 +14,7 @@ class ParamReader:
     one, so that `finish` can name all of them at once.
     """
 
-    def __init__(
-        self, tree: Tree, path: str = "", *, faults: list[str] | None = None
-    ) -> None:
+    def __init__(self, tree: Tree, path: str = "", *, faults: list[str] | None = None) -> None:
         self.tree = tree
         self._path = path
         self._faults: list[str] = [] if faults is None else faults

@@ -118,9 +118,7 @@ class ObjectStore(Protocol):
     def list_parts(self, key: str, upload_id: str) -> list[tuple[UploadedPart, int]]:
         """The parts stored so far with their sizes in bytes, by number."""
 
-    def complete_upload(
-        self, key: str, upload_id: str, parts: list[UploadedPart]
-    ) -> ObjectInfo:
+    def complete_upload(self, key: str, upload_id: str, parts: list[UploadedPart]) -> ObjectInfo:
         """Join parts into one object in one atomic step.
 
         Raises:
