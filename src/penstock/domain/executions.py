@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from penstock.domain.states import ExecutionState
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
+_ID_LENGTH = 33
 
 
 class Address(NamedTuple):
@@ -42,7 +43,7 @@ class Address(NamedTuple):
     def decode(cls, text: str) -> "Address | None":
         """Read an id back; None when the text is not of that form."""
         digits = text[1:]
-        if len(text) != 33 or not _HEX_DIGITS.issuperset(digits):
+        if len(text) != _ID_LENGTH or not _HEX_DIGITS.issuperset(digits):
             return None
         return cls(
             job=int(digits[:10], 16),

@@ -1,0 +1,72 @@
+"""What hands chunks to workers: the protocol, and the reports that come back."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from penstock.engine.runner import Assignment, ChunkOutcome
+from penstock.state.chunks import Chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDied:
+    """A worker died while it ran a chunk.
+
+    Attributes:
+        assignment: What it was running.
+        cause: How it ended, for a person.
+    """
+
+    assignment: Assignment
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenBack:
+    """A chunk that was handed out, but never begun.
+
+    Attributes:
+        chunk: The leased chunk.
+    """
+
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """A chunk is under way.
+
+    Attributes:
+        chunk: The leased chunk.
+        fraction: Share of it that is done, from 0 to 1.
+    """
+
+    chunk: Chunk
+    fraction: float
+
+
+Report = ChunkOutcome | WorkerDied | GivenBack | Progressed
+
+
+class Executor(Protocol):
+    """Runs chunks on workers. Used from one thread, but for `wake`."""
+
+    def free_places(self, *, is_short: bool) -> int:
+        """How many more chunks it takes now; a few more when they are short, to keep it busy."""
+
+    def submit(self, assignment: Assignment) -> None:
+        """Hand a chunk to a worker; `free_places` must not be 0."""
+
+    def cancel(self, job: int) -> None:
+        """Stop all work on a job within two seconds; its chunks come back as they are."""
+
+    def drain(self) -> None:
+        """Let workers stop behind their present object; what they did not begin comes back."""
+
+    def reports(self, wait_seconds: float) -> list[Report]:
+        """What has happened; waits up to `wait_seconds` for something, or for `wake`."""
+
+    def wake(self) -> None:
+        """Make `reports` return at once; safe from any thread."""
+
+    def close(self) -> None:
+        """End every worker now."""

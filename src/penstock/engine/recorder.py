@@ -1,0 +1,130 @@
+"""Seals chunks: outcomes, counters and the cut-off rest in one transaction."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+
+from penstock.domain.errors import WorkerCrashedError
+from penstock.domain.executions import NodeOutcome
+from penstock.domain.jobs import Counters
+from penstock.domain.planning import unpack_objects
+from penstock.domain.states import ExecutionState
+from penstock.engine.executor import WorkerDied
+from penstock.engine.runner import ChunkOutcome
+from penstock.state import chunks, jobs
+from penstock.state.chunks import Chunk
+from penstock.state.database import Database, Transaction, insert_executions
+from penstock.state.executions import ExecutionRow, pack_outcomes
+
+MOST_ATTEMPTS = 3
+_STATE_COLUMN = ExecutionRow._fields.index("state")
+
+_log = structlog.get_logger()
+
+
+class Recorder:
+    """Writes what came of chunks; every decision is one transaction."""
+
+    def __init__(self, database: Database, *, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._now_ms = now_ms
+
+    def record(self, outcome: ChunkOutcome, *, workflows: int, speed: float | None) -> bool:
+        """Seal what was done and give back the rest; False when the lease was lost.
+
+        Args:
+            workflows: How many executions one object has.
+            speed: The job's measured seconds per object, kept beside.
+        """
+        chunk = outcome.chunk
+        with self._database.write() as transaction:
+            if outcome.done == 0:
+                return self._give_back(transaction, chunk, workflows, is_attempt=False)
+            won = chunks.seal_chunk_if_leased(
+                transaction,
+                chunk,
+                done=outcome.done,
+                seconds=outcome.seconds,
+                now_ms=self._now_ms(),
+            )
+            if not won:
+                _log.warning("lease_lost", job=chunk.job, chunk=chunk.number, epoch=chunk.epoch)
+                return False
+            insert_executions(transaction, outcome.rows)
+            rest = (chunk.size - outcome.done) * workflows
+            states = Counter(row[_STATE_COLUMN] for row in outcome.rows)
+            changes = Counters(
+                succeeded=states[ExecutionState.SUCCESS],
+                failed=states[ExecutionState.FAILED],
+                skipped=states[ExecutionState.SKIPPED],
+                cancelled=states[ExecutionState.CANCEL],
+                waiting=rest,
+                running=-len(outcome.rows) - rest,
+            )
+            jobs.add_counters(transaction, chunk.job, changes)
+            if speed is not None:
+                jobs.save_speed(transaction, chunk.job, speed)
+        return True
+
+    def give_back(self, chunk: Chunk, *, workflows: int) -> bool:
+        """Return a chunk that was never begun to the planned ones."""
+        with self._database.write() as transaction:
+            return self._give_back(transaction, chunk, workflows, is_attempt=False)
+
+    def record_death(self, died: WorkerDied, *, workflows: int) -> bool:
+        """Cut the chunk that killed its worker; an object that stands alone fails in the end."""
+        chunk = died.assignment.chunk
+        _log.warning("worker_died", job=chunk.job, chunk=chunk.number, cause=died.cause)
+        if chunk.size == 1 and chunk.attempts >= MOST_ATTEMPTS:
+            outcome = self._crashed(died, workflows)
+            return self.record(outcome, workflows=workflows, speed=None)
+        with self._database.write() as transaction:
+            return self._give_back(transaction, chunk, workflows, is_attempt=True)
+
+    def _give_back(
+        self, transaction: Transaction, chunk: Chunk, workflows: int, *, is_attempt: bool
+    ) -> bool:
+        won = chunks.release_chunk_if_leased(
+            transaction, chunk, is_attempt=is_attempt, is_cut=is_attempt and chunk.size > 1
+        )
+        if won:
+            executions = chunk.size * workflows
+            jobs.add_counters(
+                transaction, chunk.job, Counters(waiting=executions, running=-executions)
+            )
+        return won
+
+    def _crashed(self, died: WorkerDied, workflows: int) -> ChunkOutcome:
+        chunk = died.assignment.chunk
+        (listed,) = unpack_objects(died.assignment.objects, chunk.start, 1)
+        error = WorkerCrashedError(attempts=chunk.attempts, cause=died.cause)
+        now_ms = self._now_ms()
+        node = NodeOutcome(
+            number=1,
+            state=ExecutionState.FAILED,
+            code=error.code,
+            message=str(error),
+            started_ms=chunk.leased_ms or now_ms,
+            ended_ms=now_ms,
+        )
+        rows = [
+            tuple(
+                ExecutionRow(
+                    job=chunk.job,
+                    chunk=chunk.origin,
+                    position=chunk.start * workflows + index,
+                    state=ExecutionState.FAILED,
+                    code=error.code,
+                    message=str(error),
+                    object_key=listed.key.encode("utf-8", "backslashreplace").decode(),
+                    source_etag="",
+                    attempt=chunk.attempts,
+                    started_ms=chunk.leased_ms or now_ms,
+                    ended_ms=now_ms,
+                    nodes=pack_outcomes([node]),
+                )
+            )
+            for index in range(workflows)
+        ]
+        return ChunkOutcome(chunk=chunk, done=1, rows=rows, seconds=0.0)

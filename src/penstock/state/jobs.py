@@ -1,0 +1,286 @@
+"""Queries of jobs. Every change is a compare-and-set that tells whether it won."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Row, and_, insert, or_, select, update
+
+from penstock.domain.jobs import (
+    Counters,
+    InputKind,
+    Job,
+    JobInput,
+    JobType,
+    PinnedWorkflow,
+)
+from penstock.domain.selection import ObjectFilter
+from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final, move, sources
+from penstock.state.database import Transaction
+from penstock.state.schema import jobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs a list shows.
+
+    Attributes:
+        bucket: Jobs of this bucket.
+        types: Only these types.
+        states: Only these states; empty for all.
+        job_id: Only this one; empty for all.
+        name: Only jobs of exactly this name; empty for all.
+        workflow_id: Only jobs that run this workflow; empty for all.
+        created_from_ms: Created at or after; None for no bound.
+        created_to_ms: Created at or before; None for no bound.
+        is_ascending: Oldest first.
+        after: Number of the last job of the page before; None for the first page.
+        limit: Most jobs to return.
+    """
+
+    bucket: str
+    types: tuple[JobType, ...]
+    states: tuple[JobState, ...] = ()
+    job_id: str = ""
+    name: str = ""
+    workflow_id: str = ""
+    created_from_ms: int | None = None
+    created_to_ms: int | None = None
+    is_ascending: bool = False
+    after: int | None = None
+    limit: int = 10
+
+
+def insert_job(transaction: Transaction, job: Job) -> int:
+    """Store a new job and return its number."""
+    values = {
+        "id": job.id,
+        "bucket": job.bucket,
+        "type": str(job.type),
+        "name": job.name,
+        "input_kind": str(job.input.kind),
+        "input_value": job.input.value,
+        "rule": json.dumps(job.rule),
+        "workflows": json.dumps([asdict(workflow) for workflow in job.workflows]),
+        "workflow_ids": "".join(f",{workflow.id}" for workflow in job.workflows) + ",",
+        "buckets": json.dumps(job.buckets),
+        "filter": json.dumps(asdict(job.filter), default=sorted),
+        "queue_ids": json.dumps(job.queue_ids),
+        "priority": job.priority,
+        "is_dry_run": int(job.is_dry_run),
+        "request_digest": job.request_digest,
+        "state": str(job.state),
+        "code": job.code,
+        "message": job.message,
+        "created_ms": job.created_ms,
+    }
+    result = transaction.execute(insert(jobs).values(values))
+    (number,) = result.inserted_primary_key or (0,)
+    return int(number)
+
+
+def find_job(transaction: Transaction, number: int) -> Job | None:
+    """The job of that number."""
+    row = transaction.execute(select(jobs).where(jobs.c.number == number)).first()
+    return None if row is None else _job(row)
+
+
+def find_job_by_id(transaction: Transaction, bucket: str, job_id: str) -> Job | None:
+    """A bucket's job of that id."""
+    row = transaction.execute(
+        select(jobs).where(jobs.c.id == job_id, jobs.c.bucket == bucket)
+    ).first()
+    return None if row is None else _job(row)
+
+
+def find_open_job_by_digest(transaction: Transaction, digest: str) -> Job | None:
+    """The latest job that the same command made and that has not ended."""
+    row = transaction.execute(
+        select(jobs)
+        .where(jobs.c.request_digest == digest, jobs.c.ended_ms.is_(None))
+        .order_by(jobs.c.number.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _job(row)
+
+
+def list_jobs(transaction: Transaction, query: JobQuery) -> list[Job]:
+    """One page of jobs in order of creation."""
+    matching = [jobs.c.bucket == query.bucket, jobs.c.type.in_(map(str, query.types))]
+    if query.states:
+        matching.append(jobs.c.state.in_(map(str, query.states)))
+    if query.job_id:
+        matching.append(jobs.c.id == query.job_id)
+    if query.name:
+        matching.append(jobs.c.name == query.name)
+    if query.workflow_id:
+        wanted = f",{query.workflow_id},"
+        matching.append(jobs.c.workflow_ids.contains(wanted, autoescape=True))
+    if query.created_from_ms is not None:
+        matching.append(jobs.c.created_ms >= query.created_from_ms)
+    if query.created_to_ms is not None:
+        matching.append(jobs.c.created_ms <= query.created_to_ms)
+    if query.after is not None:
+        beyond = jobs.c.number > query.after
+        matching.append(beyond if query.is_ascending else jobs.c.number < query.after)
+    order = jobs.c.number.asc() if query.is_ascending else jobs.c.number.desc()
+    rows = transaction.execute(select(jobs).where(*matching).order_by(order).limit(query.limit))
+    return [_job(row) for row in rows]
+
+
+def list_open_jobs(transaction: Transaction) -> list[Job]:
+    """Every job that has not ended, oldest first."""
+    rows = transaction.execute(
+        select(jobs).where(jobs.c.ended_ms.is_(None)).order_by(jobs.c.number)
+    )
+    return [_job(row) for row in rows]
+
+
+def move_job(
+    transaction: Transaction,
+    job: Job,
+    event: JobEvent,
+    now_ms: int,
+    *,
+    code: str = "Success",
+    message: str = "",
+) -> bool:
+    """Move a job through the table; False when it was no longer in the state it was read in."""
+    state = move(JOB_TABLE, job.state, event)
+    values: dict[str, object] = {"state": str(state), "code": code, "message": message}
+    if event is JobEvent.START:
+        values["started_ms"] = now_ms
+    if is_final(JOB_TABLE, state):
+        values["ended_ms"] = now_ms
+    return bool(
+        transaction.execute(
+            update(jobs)
+            .where(jobs.c.number == job.number, jobs.c.state == str(job.state))
+            .values(values)
+        ).rowcount
+    )
+
+
+def request_cancel(transaction: Transaction, number: int, now_ms: int) -> bool:
+    """Note that a job shall be cancelled; False when it has ended or was asked before."""
+    open_states = sources(JOB_TABLE, JobEvent.CANCEL)
+    return bool(
+        transaction.execute(
+            update(jobs)
+            .where(
+                jobs.c.number == number,
+                jobs.c.state.in_(map(str, open_states)),
+                jobs.c.cancel_requested_ms.is_(None),
+            )
+            .values(cancel_requested_ms=now_ms)
+        ).rowcount
+    )
+
+
+def lease_job_if_free(
+    transaction: Transaction, number: int, owner: str, *, now_ms: int, until_ms: int
+) -> bool:
+    """Claim a job, or extend a claim; False while another engine holds it."""
+    return bool(
+        transaction.execute(
+            update(jobs)
+            .where(
+                jobs.c.number == number,
+                jobs.c.ended_ms.is_(None),
+                or_(
+                    jobs.c.lease_owner == owner,
+                    and_(jobs.c.lease_owner != owner, jobs.c.lease_until_ms < now_ms),
+                ),
+            )
+            .values(lease_owner=owner, lease_until_ms=until_ms)
+        ).rowcount
+    )
+
+
+def release_jobs(transaction: Transaction, owner: str | None = None) -> None:
+    """Give up the claims of an engine; of every engine when no owner is named."""
+    matching = [jobs.c.lease_until_ms > 0]
+    if owner is not None:
+        matching.append(jobs.c.lease_owner == owner)
+    transaction.execute(update(jobs).where(*matching).values(lease_owner="", lease_until_ms=0))
+
+
+def save_expansion(
+    transaction: Transaction, number: int, *, cursor: str, is_expanded: bool
+) -> None:
+    """Keep how far the selection of a job has been planned."""
+    transaction.execute(
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(cursor=cursor, is_expanded=int(is_expanded))
+    )
+
+
+def take_chunk_numbers(transaction: Transaction, number: int, count: int) -> int:
+    """Reserve `count` chunk numbers of a job and return the first."""
+    end = transaction.execute(
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(next_chunk=jobs.c.next_chunk + count)
+        .returning(jobs.c.next_chunk)
+    ).scalar_one()
+    return int(end) - count
+
+
+def add_counters(transaction: Transaction, number: int, changes: Counters) -> None:
+    """Add to (or take from) the counters of a job."""
+    changed = {name: amount for name, amount in asdict(changes).items() if amount}
+    if changed:
+        transaction.execute(
+            update(jobs)
+            .where(jobs.c.number == number)
+            .values({name: jobs.c[name] + amount for name, amount in changed.items()})
+        )
+
+
+def save_speed(transaction: Transaction, number: int, seconds_per_object: float) -> None:
+    """Keep the measured time per object of a job."""
+    transaction.execute(
+        update(jobs).where(jobs.c.number == number).values(seconds_per_object=seconds_per_object)
+    )
+
+
+def _job(row: Row[Any]) -> Job:
+    filters = json.loads(row.filter)
+    if filters["extensions"] is not None:
+        filters["extensions"] = frozenset(filters["extensions"])
+    return Job(
+        number=row.number,
+        id=row.id,
+        bucket=row.bucket,
+        type=JobType(row.type),
+        name=row.name,
+        input=JobInput(kind=InputKind(row.input_kind), value=row.input_value),
+        rule=json.loads(row.rule),
+        workflows=tuple(PinnedWorkflow(**pinned) for pinned in json.loads(row.workflows)),
+        buckets=json.loads(row.buckets),
+        filter=ObjectFilter(**filters),
+        queue_ids=tuple(json.loads(row.queue_ids)),
+        priority=row.priority,
+        is_dry_run=bool(row.is_dry_run),
+        request_digest=row.request_digest,
+        state=JobState(row.state),
+        code=row.code,
+        message=row.message,
+        created_ms=row.created_ms,
+        started_ms=row.started_ms,
+        ended_ms=row.ended_ms,
+        cancel_requested_ms=row.cancel_requested_ms,
+        cursor=row.cursor,
+        is_expanded=bool(row.is_expanded),
+        seconds_per_object=row.seconds_per_object,
+        counters=Counters(
+            total=row.total,
+            succeeded=row.succeeded,
+            failed=row.failed,
+            skipped=row.skipped,
+            cancelled=row.cancelled,
+            waiting=row.waiting,
+            running=row.running,
+        ),
+    )

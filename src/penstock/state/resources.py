@@ -1,0 +1,193 @@
+"""Buckets, templates and queues: small tables that people edit."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from penstock.domain.trees import Tree
+from penstock.state.database import Transaction
+from penstock.state.schema import buckets, queues, templates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A named, reusable set of node params.
+
+    Attributes:
+        id: `t` and 32 hex digits.
+        bucket: The bucket it belongs to.
+        tag: The operation it is for.
+        name: Unique in its bucket.
+        body: The params, as in a node's `Operation`.
+        created_ms: Milliseconds since 1970 UTC.
+        updated_ms: Last change, milliseconds since 1970 UTC.
+    """
+
+    id: str
+    bucket: str
+    tag: str
+    name: str
+    body: Tree
+    created_ms: int
+    updated_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A lane with a capacity and a pause switch.
+
+    Attributes:
+        id: `p` and 32 hex digits.
+        bucket: The bucket it belongs to.
+        family: The service family, such as `media`.
+        category: The vendor's word for the kind of queue, such as `Transcoding`.
+        name: For people.
+        is_paused: Whether chunks that pass through it wait.
+        max_size: Longest queue; told to clients.
+        max_concurrent: Most chunks of the queue that run at once.
+        notify: The `NotifyConfig` tree.
+        created_ms: Milliseconds since 1970 UTC.
+        updated_ms: Last change, milliseconds since 1970 UTC.
+    """
+
+    id: str
+    bucket: str
+    family: str
+    category: str
+    name: str
+    is_paused: bool = False
+    max_size: int = 10000
+    max_concurrent: int = 10
+    notify: Tree
+    created_ms: int
+    updated_ms: int
+
+
+def bind_bucket(transaction: Transaction, name: str, url: str, now_ms: int) -> None:
+    """Bind a bucket name to a storage URL, in place of an earlier one."""
+    changed = transaction.execute(
+        update(buckets).where(buckets.c.name == name).values(url=url)
+    ).rowcount
+    if not changed:
+        transaction.execute(insert(buckets).values(name=name, url=url, created_ms=now_ms))
+
+
+def bucket_url(transaction: Transaction, name: str) -> str | None:
+    """The storage URL of a bucket; None when it is not bound."""
+    return transaction.execute(select(buckets.c.url).where(buckets.c.name == name)).scalar()
+
+
+def list_buckets(transaction: Transaction) -> list[tuple[str, str, int]]:
+    """Name, URL and time of binding of every bucket, by name."""
+    rows = transaction.execute(select(buckets).order_by(buckets.c.name))
+    return [(row.name, row.url, row.created_ms) for row in rows]
+
+
+def insert_template_if_name_free(transaction: Transaction, template: Template) -> bool:
+    """Store a template; False when the bucket has another of that name."""
+    taken = transaction.execute(
+        select(templates.c.id).where(
+            templates.c.bucket == template.bucket, templates.c.name == template.name
+        )
+    ).scalar()
+    if taken is not None:
+        return False
+    values = {
+        "id": template.id,
+        "bucket": template.bucket,
+        "tag": template.tag,
+        "name": template.name,
+        "body": json.dumps(template.body),
+        "created_ms": template.created_ms,
+        "updated_ms": template.updated_ms,
+    }
+    transaction.execute(insert(templates).values(values))
+    return True
+
+
+def list_templates(transaction: Transaction, bucket: str) -> list[Template]:
+    """Every template of a bucket, newest first."""
+    rows = transaction.execute(
+        select(templates)
+        .where(templates.c.bucket == bucket)
+        .order_by(templates.c.created_ms.desc(), templates.c.id)
+    )
+    return [_template(row) for row in rows]
+
+
+def find_template(transaction: Transaction, bucket: str, template_id: str) -> Template | None:
+    """A bucket's template; None when there is none of that id."""
+    row = transaction.execute(
+        select(templates).where(templates.c.bucket == bucket, templates.c.id == template_id)
+    ).first()
+    return None if row is None else _template(row)
+
+
+def delete_template(transaction: Transaction, bucket: str, template_id: str) -> bool:
+    """Remove a template; False when there is none of that id."""
+    return bool(
+        transaction.execute(
+            delete(templates).where(templates.c.bucket == bucket, templates.c.id == template_id)
+        ).rowcount
+    )
+
+
+def insert_queue_if_missing(transaction: Transaction, queue: Queue) -> None:
+    """Store a queue unless the bucket has one of that family and category."""
+    taken = transaction.execute(
+        select(queues.c.id).where(
+            queues.c.bucket == queue.bucket,
+            queues.c.family == queue.family,
+            queues.c.category == queue.category,
+        )
+    ).scalar()
+    if taken is None:
+        transaction.execute(insert(queues).values(_queue_values(queue)))
+
+
+def replace_queue(transaction: Transaction, queue: Queue) -> None:
+    """Store a queue's new settings."""
+    transaction.execute(update(queues).where(queues.c.id == queue.id).values(_queue_values(queue)))
+
+
+def list_queues(transaction: Transaction, bucket: str) -> list[Queue]:
+    """Every queue of a bucket, oldest first."""
+    rows = transaction.execute(
+        select(queues).where(queues.c.bucket == bucket).order_by(queues.c.created_ms, queues.c.id)
+    )
+    return [_queue(row) for row in rows]
+
+
+def queue_limits(transaction: Transaction) -> dict[str, int]:
+    """How many chunks each queue may run at once, by id; 0 for a paused one."""
+    rows = transaction.execute(select(queues.c.id, queues.c.state, queues.c.max_concurrent))
+    return {row.id: 0 if row.state == "Paused" else row.max_concurrent for row in rows}
+
+
+def _template(row: Row[Any]) -> Template:
+    values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name
+    return Template(**{**values, "body": json.loads(row.body)})
+
+
+def _queue(row: Row[Any]) -> Queue:
+    values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name
+    is_paused = values.pop("state") == "Paused"
+    return Queue(**{**values, "notify": json.loads(row.notify), "is_paused": is_paused})
+
+
+def _queue_values(queue: Queue) -> dict[str, object]:
+    return {
+        "id": queue.id,
+        "bucket": queue.bucket,
+        "family": queue.family,
+        "category": queue.category,
+        "name": queue.name,
+        "state": "Paused" if queue.is_paused else "Active",
+        "max_size": queue.max_size,
+        "max_concurrent": queue.max_concurrent,
+        "notify": json.dumps(queue.notify),
+        "created_ms": queue.created_ms,
+        "updated_ms": queue.updated_ms,
+    }
