@@ -132,7 +132,7 @@ class ResourceNotFoundError(RequestError):
 
     code = "ResourceNotFound"
 
-    def __init__(self, kind: str, name: str) -> None:
+    def __init__(self, name: str, *, kind: str) -> None:
         self.kind = kind
         self.name = name
         super().__init__(f"there is no {kind} {name!r}")
@@ -144,7 +144,7 @@ class TemplateNotFoundError(ResourceNotFoundError):
     code = "TemplateNotFound"
 
     def __init__(self, name: str) -> None:
-        super().__init__("template", name)
+        super().__init__(name, kind="template")
 
 
 class QueueNotFoundError(ResourceNotFoundError):
@@ -153,7 +153,7 @@ class QueueNotFoundError(ResourceNotFoundError):
     code = "QueueNotFound"
 
     def __init__(self, name: str) -> None:
-        super().__init__("queue", name)
+        super().__init__(name, kind="queue")
 
 
 class BucketNotBoundError(RequestError):

@@ -7,12 +7,9 @@ from typing import Any
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import Job, PinnedWorkflow
 from penstock.domain.trees import child, text
-from penstock.domain.workflows import Node, parse_topology
+from penstock.domain.workflows import Node, extensions_of_filter, parse_topology
 from penstock.operations.base import Operation
 from penstock.operations.registry import find
-
-JOB_LETTERS = {"media": "j", "pic": "c", "doc": "d", "ai": "a", "asr": "s", "file": "f"}
-"""The first letter of a node's job id, by the family of its operation (`wire.md` 1.3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +34,29 @@ class PlannedNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedWorkflow:
+    """One workflow of a job, ready to run.
+
+    Attributes:
+        nodes: In order of execution.
+        extensions: Extensions that its filter lets through; None lets everything through.
+    """
+
+    nodes: tuple[PlannedNode, ...]
+    extensions: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a worker needs to know of a job.
 
     Attributes:
         job: The job.
-        workflows: The nodes of each of its workflows, in order of execution.
+        workflows: Its workflows, in order.
     """
 
     job: Job
-    workflows: tuple[tuple[PlannedNode, ...], ...]
+    workflows: tuple[PlannedWorkflow, ...]
 
 
 def prepare(job: Job) -> Plan:
@@ -56,11 +66,15 @@ def prepare(job: Job) -> Plan:
         InvalidArgumentError: A workflow names an operation or params that this build does not
             have; the service refuses these before they are stored.
     """
-    return Plan(job=job, workflows=tuple(_nodes(job, pinned) for pinned in job.workflows))
+    return Plan(job=job, workflows=tuple(_workflow(job, pinned) for pinned in job.workflows))
 
 
-def _nodes(job: Job, pinned: PinnedWorkflow) -> tuple[PlannedNode, ...]:
-    return tuple(_planned(job, node) for node in parse_topology(pinned.topology).nodes)
+def _workflow(job: Job, pinned: PinnedWorkflow) -> PlannedWorkflow:
+    topology = parse_topology(pinned.topology)
+    return PlannedWorkflow(
+        nodes=tuple(_planned(job, node) for node in topology.nodes),
+        extensions=extensions_of_filter(topology.start),
+    )
 
 
 def _planned(job: Job, node: Node) -> PlannedNode:
@@ -75,5 +89,5 @@ def _planned(job: Job, node: Node) -> PlannedNode:
         params=operation.parse(node.operation),
         bucket=text(output, "Bucket") or job.bucket,
         patterns={name: text(output, name) for name in output if name not in {"Region", "Bucket"}},
-        letter=JOB_LETTERS[operation.family],
+        letter=operation.family.letter,
     )

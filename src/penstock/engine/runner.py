@@ -153,11 +153,13 @@ class Runner:
         first = (chunk.start + index) * len(plan.workflows)
         rows = []
         try:
-            for position, nodes in enumerate(plan.workflows, first):
+            for position, workflow in enumerate(plan.workflows, first):
                 started_ms = self._now_ms()
-                walk = _Walk(self, plan, chunk.origin, position, source)
-                outcomes = walk.outcomes(nodes)
-                state, code, message = _summary(nodes, outcomes)
+                outcomes: list[NodeOutcome] = []
+                if workflow.extensions is None or extension_of(listed.key) in workflow.extensions:
+                    walk = _Walk(self, plan, chunk.origin, position, source)
+                    outcomes = walk.outcomes(workflow.nodes)
+                state, code, message = _summary(workflow.nodes, outcomes)
                 rows.append(
                     tuple(
                         ExecutionRow(
@@ -344,6 +346,8 @@ def _summary(
     nodes: tuple[PlannedNode, ...], outcomes: list[NodeOutcome]
 ) -> tuple[ExecutionState, str, str]:
     """State, code and message of an execution."""
+    if not outcomes:
+        return ExecutionState.SKIPPED, "Skipped", "the workflow's ExtFilter leaves it out"
     named = list(zip(nodes, outcomes, strict=True))
     failed = [pair for pair in named if pair[1].state is ExecutionState.FAILED]
     if failed:

@@ -1,7 +1,7 @@
 """Queries of jobs. Every change is a compare-and-set that tells whether it won."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, and_, insert, or_, select, update
@@ -14,41 +14,11 @@ from penstock.domain.jobs import (
     JobType,
     PinnedWorkflow,
 )
+from penstock.domain.requests import JobQuery
 from penstock.domain.selection import ObjectFilter
 from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final, move, sources
 from penstock.state.database import Transaction
 from penstock.state.schema import jobs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobQuery:
-    """Which jobs a list shows.
-
-    Attributes:
-        bucket: Jobs of this bucket.
-        types: Only these types.
-        states: Only these states; empty for all.
-        job_id: Only this one; empty for all.
-        name: Only jobs of exactly this name; empty for all.
-        workflow_id: Only jobs that run this workflow; empty for all.
-        created_from_ms: Created at or after; None for no bound.
-        created_to_ms: Created at or before; None for no bound.
-        is_ascending: Oldest first.
-        after: Number of the last job of the page before; None for the first page.
-        limit: Most jobs to return.
-    """
-
-    bucket: str
-    types: tuple[JobType, ...]
-    states: tuple[JobState, ...] = ()
-    job_id: str = ""
-    name: str = ""
-    workflow_id: str = ""
-    created_from_ms: int | None = None
-    created_to_ms: int | None = None
-    is_ascending: bool = False
-    after: int | None = None
-    limit: int = 10
 
 
 def insert_job(transaction: Transaction, job: Job) -> int:
@@ -243,6 +213,11 @@ def save_speed(transaction: Transaction, number: int, seconds_per_object: float)
     transaction.execute(
         update(jobs).where(jobs.c.number == number).values(seconds_per_object=seconds_per_object)
     )
+
+
+def confirm_dry_run(transaction: Transaction, number: int) -> None:
+    """Let a job that was planned only run its plan."""
+    transaction.execute(update(jobs).where(jobs.c.number == number).values(is_dry_run=0))
 
 
 def _job(row: Row[Any]) -> Job:

@@ -1,0 +1,249 @@
+"""Batch jobs and single triggers: create, get, list, cancel."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from penstock.domain.errors import (
+    BucketNotBoundError,
+    InvalidArgumentError,
+    ObjectNotFoundError,
+    OperationError,
+    RequestError,
+    ResourceNotFoundError,
+)
+from penstock.domain.jobs import (
+    Counters,
+    InputKind,
+    Job,
+    JobInput,
+    JobType,
+    PinnedWorkflow,
+)
+from penstock.domain.planning import pack_objects, plan_warnings
+from penstock.domain.requests import JobQuery, JobRequest, name_faults
+from penstock.domain.selection import ObjectFilter
+from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final
+from penstock.domain.workflows import topology_digest
+from penstock.service.buckets import BucketService, queue_ids
+from penstock.service.topologies import CheckedTopology
+from penstock.service.workflows import check
+from penstock.state import chunks, jobs, resources, workflows
+from penstock.state.chunks import PackedObjects
+from penstock.state.database import Database, Transaction
+
+
+class TargetNotBoundError(RequestError):
+    """A node writes to a bucket that is not bound."""
+
+    code = "WriteTargetBucketDenied"
+    status = 403
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(f"the output bucket {bucket!r} is not bound")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pinned:
+    """The workflows of a request, checked, and what follows from them."""
+
+    workflows: tuple[PinnedWorkflow, ...]
+    checked: tuple[CheckedTopology, ...]
+    queue_ids: tuple[str, ...]
+    buckets: dict[str, str]
+
+
+class JobService:
+    """The batch jobs of every bucket."""
+
+    def __init__(
+        self,
+        database: Database,
+        buckets: BucketService,
+        *,
+        now_ms: Callable[[], int],
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._database = database
+        self._buckets = buckets
+        self._now_ms = now_ms
+        self._new_id = new_id
+
+    def create(self, request: JobRequest) -> Job:
+        """Store a job for an engine to take up, its workflows pinned as they are now.
+
+        Raises:
+            BucketNotBoundError: The bucket is not bound.
+            InvalidArgumentError: The name, the topology or the ids are wrong.
+            ResourceNotFoundError: A workflow does not exist.
+            TargetNotBoundError: A node writes to a bucket that is not bound.
+        """
+        self._buckets.check_bound(request.bucket)
+        faults = name_faults(request.name)
+        if not request.workflow_ids and not request.topology:
+            faults.append("Operation.WorkflowIds must be given")
+        if faults:
+            raise InvalidArgumentError(*faults)
+        with self._database.write() as transaction:
+            pinned = self._pin(transaction, request)
+            job = self._job(request, pinned)
+            return replace(job, number=jobs.insert_job(transaction, job))
+
+    def trigger(self, bucket: str, workflow_id: str, key: str, name: str) -> str:
+        """Run one object through one workflow now; the id of the execution.
+
+        Raises:
+            BucketNotBoundError: The bucket is not bound.
+            ResourceNotFoundError: The workflow or the object does not exist.
+            InvalidArgumentError: The name is wrong, or the key missing.
+        """
+        self._buckets.check_bound(bucket)
+        key = key.removeprefix("/")
+        faults = name_faults(name, "name") if name else []
+        faults += [] if key else ["object must be given"]
+        faults += [] if workflow_id else ["workflowId must be given"]
+        if faults:
+            raise InvalidArgumentError(*faults)
+        try:
+            found = self._buckets.store(bucket).head(key)
+        except ObjectNotFoundError as error:
+            raise ResourceNotFoundError(key, kind="object") from error
+        except OperationError as error:
+            raise InvalidArgumentError(str(error)) from error
+        request = JobRequest(
+            bucket=bucket,
+            name=name,
+            type=JobType.TRIGGER,
+            input=JobInput(kind=InputKind.OBJECT, value=key),
+            workflow_ids=(workflow_id,),
+        )
+        with self._database.write() as transaction:
+            job = self._job(request, self._pin(transaction, request))
+            job = replace(job, number=jobs.insert_job(transaction, job))
+            packed = PackedObjects(pack_objects([found]), 1)
+            (chunk,) = chunks.insert_chunks(transaction, job.number, [packed], job.created_ms)
+            jobs.add_counters(transaction, job.number, Counters(total=1, waiting=1))
+            jobs.save_expansion(transaction, job.number, cursor="", is_expanded=True)
+        return job.address(chunk, 0).encode("i")
+
+    def get(self, bucket: str, job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            ResourceNotFoundError: The bucket has no such job.
+        """
+        with self._database.read() as transaction:
+            found = jobs.find_job_by_id(transaction, bucket, job_id)
+        if found is None or found.type is JobType.TRIGGER:
+            raise ResourceNotFoundError(job_id, kind="job")
+        return found
+
+    def find_open(self, request_digest: str) -> Job | None:
+        """The job that the same command made and that has not ended."""
+        with self._database.read() as transaction:
+            return jobs.find_open_job_by_digest(transaction, request_digest)
+
+    def page(self, query: JobQuery) -> tuple[list[Job], int | None]:
+        """One page of jobs, and the number to go on after; None on the last page."""
+        self._buckets.check_bound(query.bucket)
+        with self._database.read() as transaction:
+            found = jobs.list_jobs(transaction, replace(query, limit=query.limit + 1))
+        page = found[: query.limit]
+        return page, page[-1].number if len(found) > query.limit else None
+
+    def cancel(self, bucket: str, job_id: str) -> None:
+        """Ask to cancel a job; nothing happens to one that has ended. Safe to repeat.
+
+        A job that no engine has taken up ends at once; the others within two seconds, when the
+        work at hand has been stopped.
+
+        Raises:
+            ResourceNotFoundError: The bucket has no such job.
+        """
+        job = self.get(bucket, job_id)
+        now_ms = self._now_ms()
+        with self._database.write() as transaction:
+            if job.state is JobState.SUBMITTED and jobs.move_job(
+                transaction, job, JobEvent.CANCEL, now_ms
+            ):
+                return
+            jobs.request_cancel(transaction, job.number, now_ms)
+
+    def confirm(self, job: Job) -> None:
+        """Run a job that was planned only: exactly the chunks of its plan."""
+        with self._database.write() as transaction:
+            jobs.confirm_dry_run(transaction, job.number)
+
+    def warnings(self, job: Job) -> list[str]:
+        """What is wrong with where a job writes, one sentence each."""
+        with self._database.read() as transaction:
+            found: list[str] = []
+            for pinned in job.workflows:
+                checked = check(transaction, job.bucket, pinned.topology)
+                found += plan_warnings(checked.patterns)
+        return found
+
+    def _pin(self, transaction: Transaction, request: JobRequest) -> _Pinned:
+        named = [("", request.topology_name, request.topology)] if request.topology else []
+        for workflow_id in request.workflow_ids:
+            found = workflows.find_workflow(transaction, request.bucket, workflow_id)
+            if found is None:
+                raise ResourceNotFoundError(workflow_id, kind="workflow")
+            named.append((found.id, found.name, found.topology))
+        checked = [check(transaction, request.bucket, tree) for _, _, tree in named]
+        queues: list[str] = []
+        for one in checked:
+            queues += queue_ids(transaction, request.bucket, one.families, one.start)
+        names = {request.bucket}.union(*(one.buckets for one in checked)) - {""}
+        return _Pinned(
+            workflows=tuple(
+                PinnedWorkflow(id=id_, name=name, digest=topology_digest(tree), topology=one.tree)
+                for (id_, name, tree), one in zip(named, checked, strict=True)
+            ),
+            checked=tuple(checked),
+            queue_ids=tuple(dict.fromkeys(queues)),
+            buckets={name: _url(transaction, name, request.bucket) for name in sorted(names)},
+        )
+
+    def _job(self, request: JobRequest, pinned: _Pinned) -> Job:
+        now_ms = self._now_ms()
+        modified_to_ms = request.modified_to_ms
+        if modified_to_ms is None and request.is_up_to_now:
+            modified_to_ms = now_ms
+        return Job(
+            id=self._new_id("b"),
+            bucket=request.bucket,
+            type=request.type,
+            name=request.name,
+            input=request.input,
+            rule=request.rule,
+            workflows=pinned.workflows,
+            buckets=pinned.buckets,
+            filter=ObjectFilter(
+                modified_from_ms=request.modified_from_ms,
+                modified_to_ms=modified_to_ms,
+                extensions=_union([checked.extensions for checked in pinned.checked]),
+                excluded_prefix=request.excluded_prefix,
+            ),
+            queue_ids=pinned.queue_ids,
+            is_dry_run=request.is_dry_run,
+            request_digest=request.request_digest,
+            created_ms=now_ms,
+        )
+
+
+def _url(transaction: Transaction, name: str, source: str) -> str:
+    url = resources.bucket_url(transaction, name)
+    if url is None:
+        raise BucketNotBoundError(name) if name == source else TargetNotBoundError(name)
+    return url
+
+
+def _union(filters: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+    """What at least one of several extension filters lets through."""
+    narrow = [extensions for extensions in filters if extensions is not None]
+    return frozenset().union(*narrow) if len(narrow) == len(filters) else None
+
+
+def is_ended(job: Job) -> bool:
+    """Whether nothing moves a job any more."""
+    return is_final(JOB_TABLE, job.state)

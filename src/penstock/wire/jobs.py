@@ -1,0 +1,100 @@
+"""Batch jobs on the wire (`wire.md` sections 2 and 3)."""
+
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.jobs import InputKind, Job, JobType
+from penstock.domain.requests import JobRequest, name_faults, read_input
+from penstock.domain.trees import Tree, child, text
+from penstock.domain.workflows import END, START
+from penstock.wire.times import job_time, parse_time
+from penstock.wire.xml import Content
+
+_NO_TIME = {"", "0", "-"}
+
+
+def decode_job(bucket: str, tree: Tree) -> JobRequest:
+    """Read the body of `POST /inventorytriggerjob`.
+
+    Raises:
+        InvalidArgumentError: Something is missing or wrong; names every fault.
+    """
+    faults = name_faults(text(tree, "Name"))
+    type_ = text(tree, "Type") or JobType.WORKFLOW
+    if type_ not in {JobType.WORKFLOW, JobType.JOB}:
+        faults.append(f"Type must be Workflow or Job, not {type_!r}")
+    job_input = read_input({kind: text(child(tree, "Input"), kind) for kind in InputKind}, faults)
+    operation = child(tree, "Operation")
+    ids = tuple(part.strip() for part in text(operation, "WorkflowIds").split(",") if part.strip())
+    if type_ == JobType.WORKFLOW and not ids:
+        faults.append("Operation.WorkflowIds must be given")
+    tag = text(operation, "Tag")
+    if type_ == JobType.JOB and not tag:
+        faults.append("Operation.Tag must be given")
+    interval = child(operation, "TimeInterval")
+    start_ms = _read_time(interval, "Start", faults)
+    end_ms = _read_time(interval, "End", faults)
+    if faults:
+        raise InvalidArgumentError(*faults)
+    is_job = type_ == JobType.JOB
+    return JobRequest(
+        bucket=bucket,
+        name=text(tree, "Name"),
+        type=JobType(type_),
+        input=job_input,
+        rule=operation,
+        workflow_ids=() if is_job else ids,
+        topology=_one_node(tag, operation) if is_job else {},
+        topology_name=tag,
+        modified_from_ms=start_ms,
+        modified_to_ms=end_ms,
+        is_up_to_now=True,
+    )
+
+
+def encode_job(job: Job) -> dict[str, Content]:
+    """The `JobsDetail` of a batch job; every field is there, also when it is empty."""
+    counters = job.counters
+    progress = counters.ended * 100 // counters.total if counters.total else 0
+    return {
+        "Code": job.code,
+        "Message": job.message,
+        "Type": job.type,
+        "Name": job.name,
+        "JobId": job.id,
+        "State": job.state,
+        "CreationTime": job_time(job.created_ms),
+        "StartTime": job_time(job.started_ms),
+        "EndTime": job_time(job.ended_ms),
+        "Progress": 100 if job.state == "Success" else progress,
+        "Input": {job.input.kind: job.input.value},
+        "Operation": job.rule,
+        "Counters": {
+            "IsExpanded": str(job.is_expanded).lower(),
+            "Total": counters.total,
+            "Succeeded": counters.succeeded,
+            "Failed": counters.failed,
+            "Skipped": counters.skipped,
+            "Cancelled": counters.cancelled,
+            "Waiting": counters.waiting,
+            "Running": counters.running,
+        },
+    }
+
+
+def _read_time(interval: Tree, name: str, faults: list[str]) -> int | None:
+    value = text(interval, name)
+    if value in _NO_TIME:
+        return None
+    try:
+        return parse_time(value, name=f"Operation.TimeInterval.{name}")
+    except InvalidArgumentError as error:
+        faults += error.faults
+        return None
+
+
+def _one_node(tag: str, operation: Tree) -> Tree:
+    """A job of one operation is a topology of one node."""
+    node = {**child(operation, "JobParam"), "Output": child(operation, "Output")}
+    return {
+        "Dependencies": {START: tag, tag: END},
+        "Nodes": {START: {"Type": START}, tag: {"Type": tag, "Operation": node}},
+    }
