@@ -84,6 +84,22 @@ class ExecutionService:
             for row in executions.recorded_executions(transaction, job.number, states=states):
                 yield _recorded(transaction, job=job, row=row, with_nodes=True)
 
+    def first_keys(self, job: Job, most: int) -> list[str]:
+        """The first keys of a job's plan."""
+        keys: list[str] = []
+        with self._database.read() as transaction:
+            for chunk in chunks.unsealed_chunks(transaction, job.number, is_ascending=True):
+                packed = chunks.packed_objects(transaction, job.number, chunk.origin)
+                planned = unpack_objects(packed, chunk.start, min(chunk.size, most - len(keys)))
+                keys += [_showable(listed.key) for listed in planned]
+                if len(keys) >= most:
+                    break
+        return keys
+
+
+def _showable(key: str) -> str:
+    return key.encode("utf-8", "backslashreplace").decode()
+
 
 def _read_token(token: str) -> _Place | None:
     if not token:
@@ -260,7 +276,7 @@ def _pending(
         run_id=job.address(chunk.origin, position).encode("i"),
         job=job,
         workflow=workflow,
-        object_key=key.encode("utf-8", "backslashreplace").decode(),
+        object_key=_showable(key),
         state=state,
         code="Cancel" if is_cancelled else "Success",
         message="",

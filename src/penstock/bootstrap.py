@@ -1,0 +1,282 @@
+"""The composition root: the only module that names concrete back ends, and has a real clock."""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import sys
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from penstock.api.app import Application
+from penstock.api.auth import Authenticator
+from penstock.api.batch_jobs import BatchJobCalls
+from penstock.api.dispatch import Dispatcher, Router
+from penstock.api.executions import ExecutionCalls
+from penstock.api.objects import ObjectCalls
+from penstock.api.queues import QueueCalls
+from penstock.api.requests import Call
+from penstock.api.templates import TemplateCalls
+from penstock.api.threads import Threads
+from penstock.api.workflows import WorkflowCalls
+from penstock.domain.errors import AlreadyRunningError, InvalidArgumentError
+from penstock.domain.jobs import InputKind, Job
+from penstock.engine.coordinator import Coordinator
+from penstock.engine.executor_local import LocalExecutor
+from penstock.engine.expander import Expander
+from penstock.engine.recorder import Recorder
+from penstock.engine.runner import Runner
+from penstock.operations.base import Limits
+from penstock.service.buckets import BucketService
+from penstock.service.executions import ExecutionService
+from penstock.service.jobs import JobService
+from penstock.service.objects import ObjectService
+from penstock.service.queues import QueueService
+from penstock.service.workflows import WorkflowService
+from penstock.settings import Settings
+from penstock.state.database import Database
+from penstock.storage.opening import open_store
+from penstock.storage.sources import (
+    ListingSource,
+    ManifestSource,
+    ObjectSource,
+    Source,
+    UrlListSource,
+    resolve_key,
+)
+
+
+def now_ms() -> int:
+    """The present time in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id(letter: str) -> str:
+    """A new identifier: a letter and 32 random hex digits."""
+    return letter + uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootKey:
+    """The root access key.
+
+    Attributes:
+        secret_id: Names it.
+        secret_key: Signs with it; never logged.
+        is_new: Whether it was made just now, to be shown once.
+    """
+
+    secret_id: str
+    secret_key: str
+    is_new: bool = False
+
+
+class System:
+    """Everything one process runs: the state, the services, and an engine when it is started."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the data folder and everything in it.
+
+        Raises:
+            AlreadyRunningError: Another process uses the data folder.
+            BackendError: The database cannot be opened.
+            InvalidArgumentError: The settings ask for what this build does not have.
+        """
+        if settings.database:
+            message = "database: this build keeps its state in SQLite, in the data folder"
+            raise InvalidArgumentError(message)
+        _configure_logs(settings.log_level)
+        self.settings = settings
+        self._data = settings.data.absolute()
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self._data)
+        self._scratch = self._data / "scratch"
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir()
+        self.database = Database.open_sqlite(self._data / "penstock.db")
+        self.buckets = BucketService(self.database, open_store, now_ms=now_ms, new_id=new_id)
+        self.queues = QueueService(self.database, self.buckets, now_ms=now_ms)
+        self.workflows = WorkflowService(self.database, self.buckets, now_ms=now_ms, new_id=new_id)
+        self.jobs = JobService(self.database, self.buckets, now_ms=now_ms, new_id=new_id)
+        self.executions = ExecutionService(self.database, self.buckets)
+        self._coordinator: Coordinator | None = None
+        self._thread: threading.Thread | None = None
+
+    def start_engine(self) -> None:
+        """Start workers and drive jobs in a thread of this process."""
+        settings = self.settings
+        limits = Limits(
+            seconds=settings.object_seconds,
+            memory_bytes=settings.child_memory_bytes,
+            output_bytes=settings.output_bytes,
+            pixels=settings.pixels,
+        )
+        executor = LocalExecutor(
+            workers=settings.worker_count,
+            factory="penstock.bootstrap:make_runner",
+            argument=json.dumps(
+                {
+                    "scratch": str(self._scratch),
+                    "limits": limits._asdict(),
+                    "log_level": settings.log_level,
+                }
+            ),
+        )
+        self._coordinator = Coordinator(
+            self.database,
+            executor,
+            Expander(self.database, self._open_source, now_ms=now_ms),
+            Recorder(self.database, now_ms=now_ms),
+            owner=new_id("e"),
+            now_ms=now_ms,
+        )
+        self._coordinator.recover()
+        self._thread = threading.Thread(target=self._coordinator.run, name="coordinator")
+        self._thread.start()
+
+    def is_engine_alive(self) -> bool:
+        """Whether the thread that drives jobs runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop_engine(self) -> None:
+        """Let workers stop behind their present object, then end them; safe to repeat."""
+        if self._coordinator is not None and self._thread is not None:
+            self._coordinator.stop()
+            self._thread.join()
+            self._thread = None
+
+    def close(self) -> None:
+        """Stop the engine and let go of the data folder."""
+        self.stop_engine()
+        self.database.close()
+        os.close(self._lock)
+
+    def application(self, key: RootKey) -> Application:
+        """The HTTP application over the services."""
+        threads = Threads()
+        objects = ObjectService(
+            self.buckets.store, buckets=self.buckets.names, scratch=self._scratch
+        )
+        router = Router(
+            [
+                *BatchJobCalls(self.jobs).routes(),
+                *WorkflowCalls(self.workflows, self.jobs).routes(),
+                *ExecutionCalls(self.executions, region=self.settings.region).routes(),
+                *TemplateCalls(self.workflows).routes(),
+                *QueueCalls(self.queues).routes(),
+            ]
+        )
+        names = self.buckets.names()
+        only = names[0] if len(names) == 1 else None
+        return Application(
+            dispatcher=Dispatcher(
+                router=router,
+                find_object_action=ObjectCalls(objects, threads, time.time).find,
+                authenticate=Authenticator({key.secret_id: key.secret_key}.get, time.time).check,
+                authorize=_allow_root,
+                threads=threads,
+                max_content_bytes=self.settings.body_bytes,
+            ),
+            default_bucket=self.settings.default_bucket or only,
+            now=time.time,
+            new_id=lambda: new_id("r"),
+        )
+
+    def root_key(self) -> RootKey:
+        """The root access key: from the settings, else kept in the data folder, made if need be.
+
+        Raises:
+            InvalidArgumentError: Only one half of it is set.
+        """
+        secret_id, secret_key = self.settings.secret_id, self.settings.secret_key
+        if bool(secret_id) != bool(secret_key):
+            message = "set both secret_id and secret_key, or neither"
+            raise InvalidArgumentError(message)
+        if secret_id:
+            return RootKey(secret_id=secret_id, secret_key=secret_key)
+        kept = self._data / "root-key.json"
+        if kept.exists():
+            return RootKey(**json.loads(kept.read_text()))
+        made = {"secret_id": "AKID" + secrets.token_hex(16), "secret_key": secrets.token_hex(20)}
+        descriptor = os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(made, file)
+        return RootKey(**made, is_new=True)
+
+    def _open_source(self, job: Job) -> Source:
+        """The objects that a job's input names."""
+        store = self.buckets.open_url(job.buckets[job.bucket])
+        names = _names_of(job)
+        value = job.input.value
+        match job.input.kind:
+            case InputKind.PREFIX:
+                return ListingSource(store, value)
+            case InputKind.OBJECT:
+                return ObjectSource(store, value, with_facts=True)
+            case InputKind.URL_FILE:
+                return UrlListSource(
+                    store,
+                    resolve_key(value, names),
+                    bucket_names=names,
+                    max_lines=self.settings.url_file_lines,
+                    max_bytes=self.settings.url_file_bytes,
+                )
+            case InputKind.MANIFEST:
+                return ManifestSource(
+                    store, resolve_key(value, names), bucket_names=names, scratch=self._scratch
+                )
+
+
+def make_runner(argument: str) -> Runner:
+    """Make the runner of a worker process; `argument` is what `start_engine` wrote."""
+    facts = json.loads(argument)
+    _configure_logs(facts["log_level"])
+    return Runner(
+        open_store=open_store,
+        now_ms=now_ms,
+        scratch=Path(facts["scratch"]),
+        limits=Limits(**facts["limits"]),
+    )
+
+
+def _names_of(job: Job) -> set[str]:
+    """Every name that a job's bucket has: its own, without appid, and its store's."""
+    url = job.buckets[job.bucket]
+    names = {job.bucket, job.bucket.rpartition("-")[0] or job.bucket}
+    if url.startswith("s3://"):
+        names.add(url.removeprefix("s3://").partition("?")[0].partition("/")[0])
+    return names
+
+
+def _allow_root(_call: Call, _action: str) -> None:
+    """The root key may do everything."""
+
+
+def _lock(data: Path) -> int:
+    descriptor = os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise AlreadyRunningError(str(data)) from error
+    return descriptor
+
+
+def _configure_logs(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,127 @@
+"""The `penstock` command: what it takes; each command's work is imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock import __version__
+
+app = typer.Typer(
+    name="penstock",
+    help="Run a workflow over every object that already sits in a bucket.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+bench = typer.Typer(help="Measure this build on this machine.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the state and scratch space.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes.")]
+Config = Annotated[Path | None, typer.Option(help="Settings file; else ./penstock.toml.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+) -> None:
+    """Run a workflow over every object that already sits in a bucket."""
+    if version:
+        typer.echo(f"penstock {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT; port 0 picks a free one.")] = None,
+    bucket: Annotated[
+        list[str] | None, typer.Option(help="NAME=URL: bind a bucket, open all services on it.")
+    ] = None,
+    database: Annotated[str | None, typer.Option(help="Database URL; else SQLite.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Who runs chunks: local.")] = None,
+    workers: Workers = None,
+    config: Config = None,
+) -> None:
+    """Serve the wire API and the objects of the bound buckets, and drive the jobs."""
+    from penstock.cli.serve import serve as work  # noqa: PLC0415  # imported when called
+
+    given = {
+        "data": data,
+        "listen": listen,
+        "database": database,
+        "engine": engine,
+        "workers": workers,
+    }
+    raise typer.Exit(work(bucket or [], config, given))
+
+
+@app.command()
+def run(
+    workflow: Annotated[Path, typer.Argument(help="Workflow file (YAML).")],
+    source: Annotated[str, typer.Option("--input", help="URL or path of the source bucket.")],
+    output: Annotated[str, typer.Option(help="URL or path of the bucket for results.")],
+    prefix: Annotated[str, typer.Option(help="Only keys that begin with this.")] = "",
+    manifest: Annotated[str, typer.Option(help="Key of an inventory's manifest.json.")] = "",
+    url_file: Annotated[str, typer.Option(help="Key of a list of object URLs.")] = "",
+    object_: Annotated[str, typer.Option("--object", help="One key.")] = "",
+    modified_after: Annotated[str, typer.Option(help="Only objects at least as new.")] = "",
+    modified_before: Annotated[str, typer.Option(help="Only objects at least as old.")] = "",
+    data: Data = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a line an object: .csv or JSON lines.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan, show the plan, run nothing.")
+    ] = False,
+    workers: Workers = None,
+    config: Config = None,
+) -> None:
+    """Run a workflow file over a folder or bucket, without a server.
+
+    Interrupted in any way, the same command goes on where it stopped. Exit code: 0 all
+    succeeded, 1 some objects failed, 2 bad usage or input, 3 the job could not be carried out.
+    """
+    from penstock.cli.run import RunRequest  # noqa: PLC0415  # imported when called
+    from penstock.cli.run import run as work  # noqa: PLC0415
+
+    request = RunRequest(
+        workflow=workflow,
+        source=source,
+        output=output,
+        prefix=prefix,
+        manifest=manifest,
+        url_file=url_file,
+        object_key=object_,
+        modified_after=modified_after,
+        modified_before=modified_before,
+        report=report,
+        is_dry_run=dry_run,
+    )
+    raise typer.Exit(work(request, config, {"data": data, "workers": workers}))
+
+
+@app.command()
+def operations() -> None:
+    """List what a node of a workflow can be in this build."""
+    from penstock.cli.operations import show_operations  # noqa: PLC0415  # imported when called
+
+    show_operations()
+
+
+@bench.command("control-plane")
+def bench_control_plane(
+    objects: Annotated[int, typer.Option(min=1000, help="Objects of the job.")] = 200_000,
+    workers: Workers = None,
+) -> None:
+    """Time a job that does nothing to many objects, beside the bare cost of its rows."""
+    from penstock.cli.bench import control_plane  # noqa: PLC0415  # imported when called
+
+    control_plane(objects, workers)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,138 @@
+"""`penstock bench`: figures of this build on this machine, as ratios within one run."""
+
+import gzip
+import hashlib
+import json
+import resource
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from penstock.bootstrap import System
+from penstock.domain.jobs import InputKind, Job, JobInput, JobType
+from penstock.domain.requests import JobRequest
+from penstock.domain.states import JobState
+from penstock.domain.trees import Tree
+from penstock.service.jobs import is_ended
+from penstock.settings import read_settings
+from penstock.state.database import INSERT_EXECUTIONS
+
+_BUCKET = "bench-1250000000"
+_ROWS_A_TRANSACTION = 1000
+_TOPOLOGY: Tree = {
+    "Dependencies": {"Start": "Nothing", "Nothing": "End"},
+    "Nodes": {"Start": {"Type": "Start"}, "Nothing": {"Type": "Noop"}},
+}
+
+
+def control_plane(objects: int, workers: int | None) -> None:
+    """Run a job that does nothing, then write the same rows barely; print both rates."""
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as temporary:
+        folder = Path(temporary)
+        _write_inventory(folder / "bucket", objects)
+        settings = read_settings(
+            data=folder / "data", workers=workers, secret_id="", secret_key=""
+        )
+        system = System(settings)
+        try:
+            system.buckets.bind(_BUCKET, (folder / "bucket").as_uri())
+            seconds, memory = _time_job(system, objects)
+        finally:
+            system.close()
+        bare_seconds = _time_bare(folder / "data" / "penstock.db", folder / "bare.db")
+    rate, bare_rate = objects / seconds, objects / bare_seconds
+    _print("objects", f"{objects:,}")
+    _print("workers", str(settings.worker_count))
+    _print("job", f"{rate:,.0f} objects/s")
+    _print("bare rows", f"{bare_rate:,.0f} objects/s")
+    _print("ratio", f"{rate / bare_rate:.2f}")
+    _print("memory at a tenth, at the end", f"{memory[0]:.0f} MiB, {memory[1]:.0f} MiB")
+
+
+def _time_job(system: System, objects: int) -> tuple[float, tuple[float, float]]:
+    """Seconds from submission to the end, and the memory of this process on the way."""
+    system.start_engine()
+    started = time.perf_counter()
+    job = system.jobs.create(
+        JobRequest(
+            bucket=_BUCKET,
+            name="bench",
+            type=JobType.WORKFLOW,
+            input=JobInput(kind=InputKind.MANIFEST, value="manifest.json"),
+            topology=_TOPOLOGY,
+        )
+    )
+    early = 0.0
+    while not is_ended(job):
+        time.sleep(0.05)
+        job = system.jobs.get(_BUCKET, job.id)
+        if not early and job.counters.ended > objects / 10:
+            early = _memory_mib()
+    _check(job, objects)
+    return time.perf_counter() - started, (early, _memory_mib())
+
+
+def _check(job: Job, objects: int) -> None:
+    if job.state is not JobState.SUCCESS or job.counters.succeeded != objects:
+        message = f"the job ended as {job.state}, {job.counters}: {job.message}"
+        raise RuntimeError(message)
+
+
+def _time_bare(source: Path, target: Path) -> float:
+    """Seconds that it takes to insert the same rows into the same table, and nothing else."""
+    with sqlite3.connect(source) as database:
+        rows = database.execute(
+            "SELECT * FROM executions ORDER BY job, chunk, position"
+        ).fetchall()
+        (table,) = database.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'executions'"
+        ).fetchone()
+    bare = sqlite3.connect(target, isolation_level=None)
+    bare.execute("PRAGMA journal_mode = WAL")
+    bare.execute("PRAGMA synchronous = FULL")
+    bare.execute(table)
+    started = time.perf_counter()
+    for first in range(0, len(rows), _ROWS_A_TRANSACTION):
+        bare.execute("BEGIN IMMEDIATE")
+        bare.executemany(INSERT_EXECUTIONS, rows[first : first + _ROWS_A_TRANSACTION])
+        bare.execute("COMMIT")
+    seconds = time.perf_counter() - started
+    bare.close()
+    return seconds
+
+
+def _write_inventory(folder: Path, objects: int) -> None:
+    """A COS inventory that names objects nobody ever reads."""
+    folder.mkdir()
+    part = folder / "part.csv.gz"
+    with gzip.open(part, "wt", compresslevel=1) as file:
+        file.writelines(
+            f'"1250000000","bench","photos/{number // 1000:06}/IMG_{number:09}.jpg","1048576",'
+            '"2024-05-01T10:00:00.000Z"\n'
+            for number in range(objects)
+        )
+    manifest = {
+        "sourceAppid": "1250000000",
+        "sourceBucket": "bench",
+        "fileFormat": "CSV",
+        "fileSchema": "Appid, Bucket, Key, Size, LastModifiedDate",
+        "files": [
+            {
+                "key": "part.csv.gz",
+                "size": str(part.stat().st_size),
+                "md5Checksum": hashlib.md5(part.read_bytes()).hexdigest(),  # noqa: S324
+            }
+        ],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _memory_mib() -> float:
+    """Most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _print(name: str, value: str) -> None:
+    sys.stdout.write(f"{name:32}{value}\n")

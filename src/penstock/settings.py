@@ -1,0 +1,107 @@
+"""Settings: defaults, then `penstock.toml`, then the environment; all faults are told at once.
+
+Every setting is an environment variable `PENSTOCK_<NAME>` and a line `<name> = …` in the file.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from penstock.domain.errors import InvalidArgumentError
+
+
+class Settings(BaseSettings):
+    """What an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_", extra="forbid", frozen=True)
+
+    data: Path = Field(Path("penstock-data"), description="Folder of the state and scratch space.")
+    listen: str = Field(
+        "127.0.0.1:8080", description="Host and port to listen on; port 0 picks a free one."
+    )
+    region: str = Field("local", description="Region named in URLs; any is accepted in hosts.")
+    default_bucket: str = Field(
+        "", description="Bucket of calls whose host names none; the only bucket if there is one."
+    )
+    secret_id: str = Field("", description="Secret id of the root access key.")
+    secret_key: str = Field("", description="Secret key of the root access key.")
+    database: str = Field("", description="Database URL; empty for SQLite in the data folder.")
+    engine: str = Field("local", pattern="^local$", description="Who runs chunks: `local`.")
+    workers: int = Field(
+        0, ge=0, le=1024, description="Worker processes; 0 for one a processor core."
+    )
+    object_seconds: float = Field(
+        6 * 3600.0, gt=0, description="Longest time for one node on one object, in seconds."
+    )
+    child_memory_bytes: int = Field(
+        8 << 30, ge=64 << 20, description="Address space of one child process, in bytes."
+    )
+    output_bytes: int = Field(
+        256 << 30, ge=1 << 20, description="Largest file a child process may write, in bytes."
+    )
+    pixels: int = Field(250_000_000, ge=1, description="Most pixels that a picture may decode to.")
+    body_bytes: int = Field(1 << 20, ge=1024, description="Largest XML body of a call, in bytes.")
+    url_file_lines: int = Field(1_000_000, ge=1, description="Most lines of a URL file.")
+    url_file_bytes: int = Field(256 << 20, ge=1, description="Largest URL file, in bytes.")
+    log_level: str = Field(
+        "warning", pattern="^(debug|info|warning|error)$", description="Least severe log event."
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  # a port
+            message = "must be HOST:PORT"
+            raise ValueError(message)
+        return value
+
+    @property
+    def worker_count(self) -> int:
+        """How many worker processes to start."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line wins over the environment, and that over the file."""
+        file = TomlConfigSettingsSource(settings_cls)
+        return (init_settings, env_settings, file)
+
+
+def read_settings(config: Path | None = None, **given: Any) -> Settings:  # noqa: ANN401  # typed by Settings
+    """Read every setting once.
+
+    Args:
+        config: A TOML file; None for `penstock.toml` in the working directory, if there is one.
+        given: What the command line says; None values count as not given.
+
+    Raises:
+        InvalidArgumentError: At least one setting is wrong; names all of them.
+    """
+    if config is not None and not config.is_file():
+        message = f"there is no settings file {str(config)!r}"
+        raise InvalidArgumentError(message)
+
+    class FileSettings(Settings):
+        model_config = SettingsConfigDict(toml_file=config or Path("penstock.toml"))
+
+    try:
+        return FileSettings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise InvalidArgumentError(*faults) from error
