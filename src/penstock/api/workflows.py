@@ -101,9 +101,7 @@ class WorkflowCalls:
                 "PageNumber": page_number,
                 "PageSize": page_size,
                 "MediaWorkflowList": [encode_workflow(workflow) for workflow in page],
-                "NonExistIDs": [one for one in ids if one not in known]
-                if total <= len(page)
-                else [],
+                "NonExistIDs": self._workflows.unknown(call.bucket, ids),
             },
         )
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from penstock.bootstrap import System
+from penstock.bootstrap.system import System
 from penstock.domain.jobs import InputKind, Job, JobInput, JobType
 from penstock.domain.requests import JobRequest
 from penstock.domain.states import JobState

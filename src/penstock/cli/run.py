@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from penstock.bootstrap import System
+from penstock.bootstrap.system import System
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, INTERRUPTED, OK, SOME_FAILED, explain
 from penstock.cli.progress import Progress
 from penstock.cli.serve import absolute_url, local_folder, make_folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from penstock.bootstrap import RootKey, System
+from penstock.bootstrap.system import RootKey, System
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, OK, explain
 from penstock.domain.errors import InvalidArgumentError, PenstockError
 from penstock.settings import read_settings

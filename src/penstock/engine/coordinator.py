@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from penstock.domain.chunks import Chunk
 from penstock.domain.errors import BackendError
 from penstock.domain.jobs import Counters, Job, closing_message
 from penstock.domain.planning import TARGET_SECONDS, blend_seconds, leased_chunk_size
@@ -22,7 +23,6 @@ from penstock.engine.expander import Expander, Expansion
 from penstock.engine.recorder import Recorder
 from penstock.engine.runner import Assignment
 from penstock.state import chunks, jobs, resources
-from penstock.state.chunks import Chunk
 from penstock.state.database import Database
 
 POLL_SECONDS = 0.2

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from penstock.domain.chunks import Chunk
 from penstock.engine.runner import Assignment, ChunkOutcome
-from penstock.state.chunks import Chunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

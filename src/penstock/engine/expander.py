@@ -15,12 +15,12 @@ from penstock.domain.errors import BackendError, PenstockError
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.planning import pack_objects, planned_chunk_size
+from penstock.domain.records import ExecutionRow, pack_outcomes
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ChunkState, ExecutionState
 from penstock.state import chunks, jobs
 from penstock.state.chunks import PackedObjects
 from penstock.state.database import Database, Transaction, insert_executions
-from penstock.state.executions import ExecutionRow, pack_outcomes
 from penstock.storage.pages import FailedEntry, Page, Source
 
 FLUSH_OBJECTS = 4000

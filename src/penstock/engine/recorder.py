@@ -5,17 +5,17 @@ from collections.abc import Callable
 
 import structlog
 
+from penstock.domain.chunks import Chunk
 from penstock.domain.errors import WorkerCrashedError
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters
 from penstock.domain.planning import unpack_objects
+from penstock.domain.records import ExecutionRow, pack_outcomes
 from penstock.domain.states import ExecutionState
 from penstock.engine.executor import WorkerDied
 from penstock.engine.runner import ChunkOutcome
 from penstock.state import chunks, jobs
-from penstock.state.chunks import Chunk
 from penstock.state.database import Database, Transaction, insert_executions
-from penstock.state.executions import ExecutionRow, pack_outcomes
 
 MOST_ATTEMPTS = 3
 _STATE_COLUMN = ExecutionRow._fields.index("state")

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import structlog
 
+from penstock.domain.chunks import Chunk
 from penstock.domain.errors import AttemptCancelledError, PenstockError
 from penstock.domain.executions import NodeOutcome, OutputObject
 from penstock.domain.jobs import Job
 from penstock.domain.planning import unpack_objects
+from penstock.domain.records import ExecutionRow, pack_outcomes
 from penstock.domain.selection import (
     AUDIO_EXTENSIONS,
     IMAGE_EXTENSIONS,
@@ -33,8 +35,6 @@ from penstock.engine.workspace import (
     SourceObject,
 )
 from penstock.operations.base import Kind, Limits
-from penstock.state.chunks import Chunk
-from penstock.state.executions import ExecutionRow, pack_outcomes
 from penstock.storage.base import ObjectStore
 
 _log = structlog.get_logger()

@@ -36,6 +36,11 @@ class Family(StrEnum):
     SPEECH = "asr"
     FILE = "file"
 
+    @property
+    def letter(self) -> str:
+        """The first letter of the ids of its jobs (`wire.md` 1.3)."""
+        return {"media": "j", "pic": "c", "doc": "d", "ai": "a", "asr": "s", "file": "f"}[self]
+
 
 class Limits(NamedTuple):
     """Bounds for the work on one object.
@@ -56,17 +61,19 @@ class Limits(NamedTuple):
 
 
 class Workspace(Protocol):
-    """One node's window on the world while it works on one input object.
+    """One node's window on the world while it works on one input object."""
 
-    Attributes:
-        key: Key of the input object: the job's object, or an output of the node before.
-        scratch: An empty folder of this node's own; removed afterwards.
-        limits: Bounds to hold to.
-    """
+    @property
+    def key(self) -> str:
+        """Key of the input object: the job's object, or an output of the node before."""
 
-    key: str
-    scratch: Path
-    limits: Limits
+    @property
+    def scratch(self) -> Path:
+        """An empty folder of this node's own; removed when the object is done."""
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds to hold to."""
 
     def fetch(self) -> Path:
         """The input as a local file, to be read only; downloaded at most once an execution.

@@ -5,10 +5,12 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
+from penstock.domain.chunks import Chunk
 from penstock.domain.errors import InvalidArgumentError, ResourceNotFoundError
 from penstock.domain.executions import Address, NodeOutcome
 from penstock.domain.jobs import Job, JobType, PinnedWorkflow
 from penstock.domain.planning import unpack_objects
+from penstock.domain.records import ExecutionRow, unpack_outcomes
 from penstock.domain.requests import ExecutionQuery, JobQuery
 from penstock.domain.states import (
     FINAL_EXECUTION_STATES,
@@ -22,9 +24,7 @@ from penstock.operations.base import Family
 from penstock.operations.registry import find
 from penstock.service.buckets import BucketService
 from penstock.state import chunks, executions, jobs
-from penstock.state.chunks import Chunk
 from penstock.state.database import Database, Transaction
-from penstock.state.executions import ExecutionRow, unpack_outcomes
 
 _JOBS_A_PAGE = 50
 

@@ -21,7 +21,7 @@ BUSY_SECONDS = 30.0
 Transaction = Connection
 """What the functions of `state` work in; opaque to everyone else."""
 
-_INSERT_EXECUTIONS = (
+INSERT_EXECUTIONS = (
     f"INSERT INTO executions ({', '.join(executions.columns.keys())}) "  # noqa: S608  # own names
     f"VALUES ({', '.join('?' * len(executions.columns))})"
 )
@@ -82,7 +82,7 @@ class Database:
 def insert_executions(transaction: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert execution rows, tuples in the order of the table's columns; the hot path."""
     if rows:
-        transaction.exec_driver_sql(_INSERT_EXECUTIONS, list(rows))
+        transaction.exec_driver_sql(INSERT_EXECUTIONS, list(rows))
 
 
 @contextmanager

@@ -1,18 +1,14 @@
-"""The composition root: the only module that names concrete back ends, and has a real clock."""
+"""Puts a process together: the state, the services, the engine, the HTTP application."""
 
 import fcntl
 import json
 import os
 import secrets
 import shutil
-import sys
 import threading
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
-
-import structlog
 
 from penstock.api.app import Application
 from penstock.api.auth import Authenticator
@@ -25,13 +21,14 @@ from penstock.api.requests import Call
 from penstock.api.templates import TemplateCalls
 from penstock.api.threads import Threads
 from penstock.api.workflows import WorkflowCalls
+from penstock.bootstrap.clock import new_id, now_ms
+from penstock.bootstrap.logs import configure_logs
 from penstock.domain.errors import AlreadyRunningError, InvalidArgumentError
 from penstock.domain.jobs import InputKind, Job
 from penstock.engine.coordinator import Coordinator
 from penstock.engine.executor_local import LocalExecutor
 from penstock.engine.expander import Expander
 from penstock.engine.recorder import Recorder
-from penstock.engine.runner import Runner
 from penstock.operations.base import Limits
 from penstock.service.buckets import BucketService
 from penstock.service.executions import ExecutionService
@@ -50,16 +47,6 @@ from penstock.storage.sources import (
     UrlListSource,
     resolve_key,
 )
-
-
-def now_ms() -> int:
-    """The present time in milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
-
-
-def new_id(letter: str) -> str:
-    """A new identifier: a letter and 32 random hex digits."""
-    return letter + uuid.uuid4().hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +78,7 @@ class System:
         if settings.database:
             message = "database: this build keeps its state in SQLite, in the data folder"
             raise InvalidArgumentError(message)
-        _configure_logs(settings.log_level)
+        configure_logs(settings.log_level)
         self.settings = settings
         self._data = settings.data.absolute()
         self._data.mkdir(parents=True, exist_ok=True)
@@ -119,7 +106,7 @@ class System:
         )
         executor = LocalExecutor(
             workers=settings.worker_count,
-            factory="penstock.bootstrap:make_runner",
+            factory="penstock.bootstrap.worker:make_runner",
             argument=json.dumps(
                 {
                     "scratch": str(self._scratch),
@@ -233,18 +220,6 @@ class System:
                 )
 
 
-def make_runner(argument: str) -> Runner:
-    """Make the runner of a worker process; `argument` is what `start_engine` wrote."""
-    facts = json.loads(argument)
-    _configure_logs(facts["log_level"])
-    return Runner(
-        open_store=open_store,
-        now_ms=now_ms,
-        scratch=Path(facts["scratch"]),
-        limits=Limits(**facts["limits"]),
-    )
-
-
 def _names_of(job: Job) -> set[str]:
     """Every name that a job's bucket has: its own, without appid, and its store's."""
     url = job.buckets[job.bucket]
@@ -266,17 +241,3 @@ def _lock(data: Path) -> int:
         os.close(descriptor)
         raise AlreadyRunningError(str(data)) from error
     return descriptor
-
-
-def _configure_logs(level: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -1,0 +1,189 @@
+"""Applies a rule to a picture file and checks what came out.
+
+A picture is decoded once, whatever the number of stages. Where the first verb is a thumbnail,
+decoding shrinks on the way, so that a large JPEG costs no more than its small copy needs.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from penstock.domain.errors import (
+    InputLimitError,
+    InvalidParamsError,
+    OutputRejectedError,
+    UnsupportedInputError,
+)
+from penstock.operations._image_bench import Bench
+from penstock.operations._image_geometry import Size, resized
+from penstock.operations._image_quality import jpeg_quality
+from penstock.operations._image_save import output_format, quality_for, save
+from penstock.operations._image_steps import AutoOrient, Resize, Rule, Step
+from penstock.operations._image_verbs import STREAMED, prepared
+from penstock.operations._vips import (
+    Header,
+    Picture,
+    as_srgb,
+    check_pixels,
+    open_frames,
+    open_picture,
+    open_shrunk,
+    read_header,
+    translated,
+)
+from penstock.operations.base import Limits
+
+_ANIMATED = frozenset({"gif", "webp"})
+_BEST = 100
+
+
+class Rendered(NamedTuple):
+    """A finished picture.
+
+    Attributes:
+        format: By the names of `Header.format`.
+        quality: 1 to 100; 100 for formats that have none.
+    """
+
+    path: Path
+    format: str
+    size: Size
+    quality: int
+
+
+def apply_rule_to_file(
+    rule: Rule,
+    source: Path,
+    target_folder: Path,
+    *,
+    limits: Limits,
+    fetch_other: Callable[[str], Path],
+) -> Path:
+    """Apply a rule to a local picture; for operations that make pictures of their own.
+
+    Returns:
+        A new file in the target folder.
+
+    Raises:
+        OperationError: The picture is broken, too large, or does not fit the rule.
+    """
+    bench = Bench(key=source.name, folder=target_folder, limits=limits, fetch_other=fetch_other)
+    return render(rule, source, bench).path
+
+
+def render(rule: Rule, source: Path, bench: Bench) -> Rendered:
+    """Apply a rule to a picture and write the result to the bench's folder.
+
+    Raises:
+        UnsupportedInputError: The picture, or a mark, is broken or of a kind that is not read.
+        InputLimitError: It, or what would be made of it, is too large.
+        InvalidParamsError: The rule does not fit it, or the format cannot be written.
+        ObjectNotFoundError: A mark does not exist.
+        OutputRejectedError: The result is not what was asked for.
+    """
+    source = plainly_named(source, bench.folder)
+    header = read_header(source, bench.key, bench.limits)
+    try:
+        return _rendered(rule, source, header, bench)
+    except (InvalidParamsError, InputLimitError, OutputRejectedError):
+        if not rule.saving.ignores_errors:
+            raise
+        return _unchanged(source, header, bench)
+
+
+def _rendered(rule: Rule, source: Path, header: Header, bench: Bench) -> Rendered:
+    format_name = output_format(rule.saving, header)
+    quality = quality_for(rule.saving, format_name, header, source)
+    target = bench.folder / f"result.{format_name}"
+    with translated(bench.key):
+        if header.frames > 1 and format_name in _ANIMATED:
+            frames, steps = _animation(source, header, rule), [*rule.steps]
+        else:
+            frames, steps = _still(source, header, rule, bench)
+        for step in steps:
+            bench.checkpoint()
+            frames = _stepped(step, frames, bench)
+        bench.checkpoint()
+        quality = save(frames, target, format_name, rule.saving, quality)
+    made = Rendered(target, format_name, Size(frames[0].width, frames[0].height), quality)
+    _verify(made, bench)
+    is_larger = target.stat().st_size > source.stat().st_size
+    if rule.saving.keeps_smaller_source and format_name == header.format and is_larger:
+        return _unchanged(source, header, bench)
+    return made
+
+
+def _stepped(step: Step, frames: Sequence[Picture], bench: Bench) -> list[Picture]:
+    change = prepared(step, Size(frames[0].width, frames[0].height), bench)
+    frames = [change(frame) for frame in frames]
+    check_pixels(bench.key, Size(frames[0].width, frames[0].height), len(frames), bench.limits)
+    return frames
+
+
+def _still(
+    source: Path, header: Header, rule: Rule, bench: Bench
+) -> tuple[list[Picture], list[Step]]:
+    """The first frame, and the steps that opening it has not done already."""
+    steps = list(rule.steps)
+    is_oriented = bool(steps) and isinstance(steps[0], AutoOrient)
+    rest = steps[1:] if is_oriented else steps
+    if rest and isinstance(rest[0], Resize) and header.format != "bmp":
+        size = resized(rest[0], header.oriented_size if is_oriented else header.size)
+        check_pixels(bench.key, size, 1, bench.limits)
+        image = open_shrunk(source, header, size, is_oriented=is_oriented)
+        rest = rest[1:]
+        return [image.copy_memory() if rest else image], rest
+    is_streamed = all(isinstance(step, STREAMED) for step in steps)
+    image = open_picture(source, header, bench.key, is_streamed=is_streamed)
+    return [as_srgb(image, is_cmyk=header.is_cmyk)], steps
+
+
+def _animation(source: Path, header: Header, rule: Rule) -> list[Picture]:
+    """The frames to keep; those left out lend their time to the one before."""
+    frames = [as_srgb(frame) for frame in open_frames(source, header)]
+    most = rule.saving.animation_frames
+    if not most or len(frames) <= most:
+        return frames
+    kept = [i * len(frames) // most for i in range(most)]
+    first = frames[0].copy()
+    if "delay" in first.get_fields():
+        delays = first.get("delay")
+        first.set(
+            "delay",
+            [sum(delays[a:b]) for a, b in zip(kept, [*kept[1:], len(frames)], strict=True)],
+        )
+    return [first, *(frames[i] for i in kept[1:])]
+
+
+def _verify(made: Rendered, bench: Bench) -> None:
+    try:
+        found = read_header(made.path, "the result", bench.limits)
+    except (UnsupportedInputError, InputLimitError) as error:
+        message = f"the result cannot be read back: {error}"
+        raise OutputRejectedError(message) from error
+    if found.format != made.format or found.size != made.size:
+        message = (
+            f"the result must be {made.format} of {made.size.width}x{made.size.height}, "
+            f"not {found.format} of {found.size.width}x{found.size.height}"
+        )
+        raise OutputRejectedError(message)
+
+
+def _unchanged(source: Path, header: Header, bench: Bench) -> Rendered:
+    target = bench.folder / f"unchanged.{header.format}"
+    shutil.copyfile(source, target)
+    quality = jpeg_quality(source) if header.format == "jpeg" else _BEST
+    return Rendered(target, header.format, header.size, quality)
+
+
+def plainly_named(source: Path, folder: Path) -> Path:
+    """The same file under a name in which libvips reads no options and which is UTF-8."""
+    name = os.fsencode(source)
+    if b"[" not in name and name.decode(errors="replace").encode() == name:
+        return source
+    link = folder / "source"
+    link.unlink(missing_ok=True)
+    link.symlink_to(source.resolve())
+    return link

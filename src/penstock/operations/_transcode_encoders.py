@@ -1,0 +1,130 @@
+"""ffmpeg's options for one encoder: speed, rate, key frames, threads."""
+
+from collections.abc import Iterator
+
+from penstock.domain.errors import InvalidParamsError
+from penstock.operations._probe import AudioFacts, VideoFacts
+from penstock.operations._transcode_settings import AudioParams, Excess, VideoParams
+from penstock.operations._transcode_tables import (
+    AUDIO_ENCODERS,
+    CHANNELS,
+    VIDEO_ENCODERS,
+    AudioCodec,
+    VideoCodec,
+)
+
+_CRF_MAX_H264 = 51
+_CRF_MAX_OTHERS = 63
+_LEAST_VP8_CRF = 4
+_UNBOUND_VP8 = "50M"  # without a bound VP8 stays below 256 kb/s, whatever quality is asked for
+_AV1_PRESETS = {"universal": "8", "medium": "5"}
+_AQ_STRENGTHS = {1: "1.1", 2: "1.3", 3: "1.5"}
+_UNMEASURED = frozenset({AudioCodec.FLAC, AudioCodec.PCM})
+
+
+def video_options(
+    params: VideoParams, source: VideoFacts, excess: Excess, threads: int
+) -> Iterator[str]:
+    """Options of the video encoder.
+
+    Raises:
+        InvalidParamsError: The bit rate is above the source's and the params say to fail then.
+    """
+    codec = params.codec
+    kilobits = _bounded(params.kilobits, source.kilobits, excess, "Video.Bitrate")
+    yield from ("-c:v", VIDEO_ENCODERS[codec], "-threads", str(threads))
+    match codec:
+        case VideoCodec.H264:
+            yield from _h264(params)
+        case VideoCodec.H265:
+            yield from _h265(params, threads)
+        case VideoCodec.VP8:
+            yield from ("-deadline", params.preset)
+            yield from ("-cpu-used", "5" if params.preset == "realtime" else "2")
+        case VideoCodec.VP9:
+            yield from ("-deadline", "good", "-cpu-used", "4", "-row-mt", "1")
+        case VideoCodec.AV1:
+            yield from ("-preset", _AV1_PRESETS.get(params.preset, params.preset))
+            yield from ("-svtav1-params", f"lp={threads}")
+    yield from _rate(params, kilobits)
+    yield from _peak(params, source, kilobits)
+    if params.gop is not None:
+        yield from ("-g", str(params.gop))
+    if params.pixel_format.startswith("yuvj"):
+        yield from ("-color_range", "pc")
+
+
+def audio_options(params: AudioParams, source: AudioFacts, excess: Excess) -> Iterator[str]:
+    """Options of the sound encoder; the first track's channels count for all.
+
+    Raises:
+        InvalidParamsError: The bit rate is above the source's and the params say to fail then.
+    """
+    allowed = CHANNELS[params.codec]
+    fitting = [count for count in allowed if count <= source.channels]
+    channels = params.channels or max(fitting, default=min(allowed))
+    yield from ("-c:a", AUDIO_ENCODERS[params.codec])
+    yield from ("-ar", str(params.sample_rate), "-ac", str(channels))
+    kilobits = _bounded(params.kilobits, source.kilobits, excess, "Audio.Bitrate")
+    if kilobits is not None and params.codec not in _UNMEASURED:
+        yield from ("-b:a", f"{kilobits}k")
+    if params.sample_format:
+        yield from ("-sample_fmt", params.sample_format)
+
+
+def _bounded(wanted: int | None, source: float, excess: Excess, name: str) -> int | None:
+    """A bit rate, held to the source's where the params say so."""
+    if wanted is None or not source or wanted <= source or excess is Excess.ALLOW:
+        return wanted
+    if excess is Excess.FAIL:
+        message = f"{name} {wanted} is above the source's {source:g} kilobits a second"
+        raise InvalidParamsError(message)
+    return max(round(source), 1)
+
+
+def _h264(params: VideoParams) -> Iterator[str]:
+    yield from ("-preset", params.preset)
+    if params.profile:
+        yield from ("-profile:v", params.profile)
+    if params.roi:
+        yield from ("-aq-mode", "3", "-aq-strength", _AQ_STRENGTHS[params.roi])
+    if params.is_interlaced:
+        yield from ("-flags", "+ilme+ildct")
+
+
+def _h265(params: VideoParams, threads: int) -> Iterator[str]:
+    own = f"log-level=error:pools={threads}:frame-threads={threads}"
+    if params.roi:
+        own += f":aq-mode=3:aq-strength={_AQ_STRENGTHS[params.roi]}"
+    yield from ("-x265-params", own)
+
+
+def _rate(params: VideoParams, kilobits: int | None) -> Iterator[str]:
+    """By quality or by bit rate; others than H.264 and H.265 count quality to 63, not to 51."""
+    if params.crf is None:
+        yield from ("-b:v", f"{kilobits}k")
+        return
+    wide = round(params.crf * _CRF_MAX_OTHERS / _CRF_MAX_H264)
+    match params.codec:
+        case VideoCodec.H264 | VideoCodec.H265:
+            yield from ("-crf", f"{params.crf:g}")
+        case VideoCodec.VP8:
+            yield from ("-crf", str(max(wide, _LEAST_VP8_CRF)), "-b:v", _UNBOUND_VP8)
+        case VideoCodec.VP9:
+            yield from ("-crf", str(wide), "-b:v", "0")
+        case VideoCodec.AV1:
+            yield from ("-crf", str(max(wide, 1)))
+
+
+def _peak(params: VideoParams, source: VideoFacts, kilobits: int | None) -> Iterator[str]:
+    """Peak rate and buffer; VP8 and VP9 have none, and AV1 takes them only with a quality."""
+    if params.codec in {VideoCodec.VP8, VideoCodec.VP9}:
+        return
+    if params.codec is VideoCodec.AV1 and params.crf is None:
+        return
+    peak = params.max_kilobits
+    if peak is None and params.is_auto_bitrate and source.kilobits:
+        peak = max(round(source.kilobits), 10)
+    if peak is not None:
+        peak = max(peak, kilobits or 0)
+        yield from ("-maxrate", f"{peak}k", "-bufsize", f"{params.buffer_kilobits or 2 * peak}k")

@@ -1,0 +1,188 @@
+"""From the source's picture to the one that is encoded: filters in order, and the size they make.
+
+Order: tone mapping, crop, turn, size, frame rate, fields, pixel format, labels of
+colour. ffmpeg itself applies the display matrix before the first of them.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from penstock.domain.errors import InvalidParamsError
+from penstock.operations._image_geometry import Size
+from penstock.operations._probe import VideoFacts
+from penstock.operations._transcode_settings import Adjustments, Excess, Shape, VideoParams
+from penstock.operations._transcode_tables import VideoCodec
+
+_TRANSPOSES = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
+_TO_SDR = (
+    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
+    "zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterChain:
+    """What happens to every picture.
+
+    Attributes:
+        text: ffmpeg's filter graph.
+        size: Of the encoded picture.
+        fps: Frames a second of the output; None where neither params nor source tell.
+    """
+
+    text: str
+    size: Size
+    fps: float | None
+
+
+def filter_chain(params: VideoParams, adjustments: Adjustments, video: VideoFacts) -> FilterChain:
+    """Build the filters for one source.
+
+    Raises:
+        InvalidParamsError: The crop lies outside the picture, or the source has less than is
+            asked for and the params say to fail then.
+    """
+    filters: list[str] = []
+    if adjustments.is_sdr_wanted and video.is_hdr:
+        filters.append(_TO_SDR)
+    size, aspect = Size(video.width, video.height), video.aspect
+    size = _crop(params, size, filters)
+    size, aspect = _turn(params, size, aspect, filters)
+    size = _resize(params, adjustments, size, aspect, filters)
+    fps = _frame_rate(params, adjustments, video, filters)
+    _pixels(params, filters)
+    return FilterChain(text=",".join(filters), size=size, fps=fps)
+
+
+def _crop(params: VideoParams, size: Size, filters: list[str]) -> Size:
+    if params.crop is None:
+        return size
+    width, height, left, top = params.crop
+    if left + width > size.width or top + height > size.height:
+        message = (
+            f"Crop {width}:{height}:{left}:{top} lies outside the picture of "
+            f"{size.width}x{size.height}"
+        )
+        raise InvalidParamsError(message)
+    filters.append(f"crop={width}:{height}:{left}:{top}:exact=1")
+    return Size(width, height)
+
+
+def _turn(
+    params: VideoParams, size: Size, aspect: Fraction, filters: list[str]
+) -> tuple[Size, Fraction]:
+    if not params.degrees:
+        return size, aspect
+    if params.degrees in _TRANSPOSES:
+        filters.append(_TRANSPOSES[int(params.degrees)])
+        is_sideways = params.degrees in {90, 270}
+        return (Size(size.height, size.width), 1 / aspect) if is_sideways else (size, aspect)
+    angle = math.radians(params.degrees)
+    across, along = abs(math.cos(angle)), abs(math.sin(angle))
+    turned = Size(
+        _even_up(size.width * across + size.height * along),
+        _even_up(size.width * along + size.height * across),
+    )
+    filters.append(f"rotate={angle:.6f}:ow={turned.width}:oh={turned.height}:c=black")
+    return turned, aspect
+
+
+def _resize(
+    params: VideoParams,
+    adjustments: Adjustments,
+    size: Size,
+    aspect: Fraction,
+    filters: list[str],
+) -> Size:
+    width, height = _wanted_sides(params, adjustments, size, aspect)
+    if width is None and height is None:
+        even = Size(max(size.width & ~1, 2), max(size.height & ~1, 2))
+        if even != size:
+            filters.append(f"crop={even.width}:{even.height}:0:0:exact=1")
+        return even
+    if width is None or height is None:
+        target = Size(
+            width or _even(Fraction((height or 0) * size.width, size.height)),
+            height or _even(Fraction((width or 0) * size.height, size.width)),
+        )
+        filters.append(f"scale={target.width}:{target.height}")
+        return target
+    target = Size(width, height)
+    filters += _fitted(adjustments.shape, target, Fraction(size.width) * aspect, size.height)
+    return target
+
+
+def _wanted_sides(
+    params: VideoParams, adjustments: Adjustments, size: Size, aspect: Fraction
+) -> tuple[int | None, int | None]:
+    """Width and height as asked for, bent by the source; None follows the other, or the source."""
+    width, height = params.width, params.height
+    if params.is_long_short and size.height > size.width * aspect:
+        width, height = height, width
+    is_larger = (width or 0) > size.width or (height or 0) > size.height
+    if not is_larger or adjustments.resolution is Excess.ALLOW:
+        return width, height
+    if adjustments.resolution is Excess.FAIL:
+        message = (
+            f"the target of {width or 'any'}x{height or 'any'} is larger than the source of "
+            f"{size.width}x{size.height}"
+        )
+        raise InvalidParamsError(message)
+    return None, None
+
+
+def _fitted(shape: Shape, target: Size, shown_width: Fraction, height: int) -> list[str]:
+    """Filters from a picture of the given shown size to exactly the target."""
+    width_ratio, height_ratio = target.width / shown_width, Fraction(target.height, height)
+    exact = f"{target.width}:{target.height}"
+    match shape:
+        case Shape.NONE:
+            return [f"scale={exact}"]
+        case Shape.SCALE:
+            return [f"scale={exact}", "setsar=1"]
+        case Shape.CROP:
+            factor = max(width_ratio, height_ratio)
+            inner = f"{_even_up(float(shown_width * factor))}:{_even_up(float(height * factor))}"
+            return [f"scale={inner}", f"crop={exact}", "setsar=1"]
+        case Shape.PAD:
+            factor = min(width_ratio, height_ratio)
+            inner = f"{_even(shown_width * factor)}:{_even(height * factor)}"
+            return [f"scale={inner}", f"pad={exact}:(ow-iw)/2:(oh-ih)/2", "setsar=1"]
+
+
+def _frame_rate(
+    params: VideoParams, adjustments: Adjustments, video: VideoFacts, filters: list[str]
+) -> float | None:
+    source = float(video.fps) if video.fps else None
+    wanted = params.fps
+    if wanted and source and wanted > source and adjustments.fps is not Excess.ALLOW:
+        if adjustments.fps is Excess.FAIL:
+            message = f"Fps {wanted:g} is above the {source:g} frames a second of the source"
+            raise InvalidParamsError(message)
+        wanted = None
+    fps = wanted or source
+    if params.is_interlaced and params.codec is VideoCodec.H264 and fps:
+        filters += [f"fps={2 * fps:.6f}", "interlace"]  # two pictures become one of two fields
+    elif wanted:
+        filters.append(f"fps={wanted:.6f}")
+    return fps
+
+
+def _pixels(params: VideoParams, filters: list[str]) -> None:
+    if params.pixel_format.startswith("yuvj"):
+        filters += ["scale=out_range=full", f"format={params.pixel_format.replace('j', '', 1)}"]
+    elif params.pixel_format:
+        filters.append(f"format={params.pixel_format}")
+    if params.colours:
+        filters.append(f"setparams={':'.join(params.colours)}")
+
+
+def _even(length: Fraction) -> int:
+    """The nearest even length, at least 2."""
+    return max(round(length / 2) * 2, 2)
+
+
+def _even_up(length: float) -> int:
+    """The next even length; a hair's breadth above one counts as that one."""
+    return max(math.ceil(round(length / 2, 6)) * 2, 2)

@@ -1,0 +1,287 @@
+"""What a Transcode node asks for, checked against the tables of `nodes.md` 5.1 and 4.11."""
+
+import re
+from dataclasses import dataclass
+
+from penstock.domain.trees import Tree, text
+from penstock.operations._transcode_settings import (
+    Adjustments,
+    AudioParams,
+    Crop,
+    Excess,
+    Shape,
+    VideoParams,
+)
+from penstock.operations._transcode_tables import (
+    CHANNELS,
+    CONTAINERS,
+    SAMPLE_FORMATS,
+    AudioCodec,
+    Container,
+    VideoCodec,
+    default_sample_rate,
+    sample_rates,
+)
+from penstock.operations.params import ParamReader, is_empty
+
+_MAX_SECONDS = 10_000_000
+_DEFAULT_CLIP_SECONDS = 5.0
+_PRESETS = {
+    VideoCodec.H264: ("medium", "veryfast", "fast", "slow", "slower"),
+    VideoCodec.VP8: ("good", "realtime"),
+    VideoCodec.AV1: ("5", "4", "universal", "medium"),
+}
+_PIXEL_FORMATS = {
+    VideoCodec.H264: (
+        "yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "auto",
+    ),
+    VideoCodec.H265: ("yuv420p", "yuv420p10le", "auto"),
+}  # fmt: skip
+_COLOURS = {
+    "ColorRange": ("tv", "pc", "unknown"),
+    "ColorSpace": (
+        "bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "bt2020c", "unknown",
+    ),
+    "ColorTrc": (
+        "bt709", "gamma22", "gamma28", "smpte170m", "smpte240m", "linear", "iec61966-2-1",
+        "bt2020-10", "bt2020-12", "smpte2084", "arib-std-b67", "unknown",
+    ),
+    "ColorPrimaries": (
+        "bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "unknown",
+    ),
+}  # fmt: skip
+_CROP = re.compile(r"(\d{1,5}):(\d{1,5}):(\d{1,5}):(\d{1,5})")
+_NOT_OFFERED = (
+    "Watermark", "WatermarkTemplateId", "RemoveWatermark", "DelogoParam", "DigitalWatermark",
+    "Subtitles", "AudioMix", "AudioMixArray", "AIGCMetadata",
+)  # fmt: skip
+_NOT_OFFERED_CONFIG = ("AIGCMetadata", "InitialClipNum", "CosTag")
+_ENCRYPTIONS = ("HlsEncrypt", "DashEncrypt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What to make of the source.
+
+    Attributes:
+        format: Word of `Container.Format`.
+        clip_seconds: Length of an HLS segment.
+        start_seconds: Where to begin in the source.
+        length_seconds: How much to take; None is up to the end.
+        video: None leaves pictures out.
+        audio: None leaves sound out.
+        adjustments: How the source bends the params.
+    """
+
+    format: str
+    clip_seconds: float
+    start_seconds: float
+    length_seconds: float | None
+    video: VideoParams | None
+    audio: AudioParams | None
+    adjustments: Adjustments
+
+    @property
+    def container(self) -> Container:
+        """What is known of the format."""
+        return CONTAINERS[self.format]
+
+    @classmethod
+    def parse(cls, tree: Tree) -> "Params":
+        """Read the block `Transcode`, and refuse what this build does not do.
+
+        Raises:
+            InvalidArgumentError: Some leaves are wrong or not offered; names them all.
+        """
+        top = ParamReader(tree)
+        _refuse(top, _NOT_OFFERED)
+        reader = top.block("Transcode")
+        _refuse(reader, _NOT_OFFERED)
+        container = reader.block("Container")
+        container.required_text("Format")
+        name = container.choice("Format", CONTAINERS, "mp4")
+        video = _video(reader, CONTAINERS[name])
+        audio = _audio(reader, name)
+        if video is None and audio is None:
+            reader.fault("Video or Audio", "given and not removed")
+        interval = reader.block("TimeInterval")
+        params = cls(
+            format=name,
+            clip_seconds=_clip_seconds(reader, container),
+            start_seconds=interval.decimal("Start", 0, _MAX_SECONDS) or 0.0,
+            length_seconds=interval.decimal("Duration", 0, _MAX_SECONDS, above_low=True),
+            video=video,
+            audio=audio,
+            adjustments=_adjustments(reader.block("TransConfig")),
+        )
+        top.finish()
+        return params
+
+
+def _refuse(reader: ParamReader, names: tuple[str, ...]) -> None:
+    """Complain about blocks that this build does not do; empty ones count as absent."""
+    for name in names:
+        if _is_given(reader, name):
+            reader.fault(name, "absent: this build does not offer it")
+
+
+def _is_given(reader: ParamReader, name: str) -> bool:
+    value = reader.tree.get(name, "")
+    if isinstance(value, list):
+        return any(bool(entry) for entry in value)
+    return bool(value.strip()) if isinstance(value, str) else not is_empty(value)
+
+
+def _clip_seconds(reader: ParamReader, container: ParamReader) -> float:
+    """Segment length, under its present name or its old one."""
+    clip = container.block("ClipConfig").decimal("Duration", 0, 3600, above_low=True)
+    old = reader.block("Video").decimal("HlsTsTime", 0, 3600, above_low=True)
+    return clip or old or _DEFAULT_CLIP_SECONDS
+
+
+def _video(reader: ParamReader, container: Container) -> VideoParams | None:
+    block = reader.block("Video")
+    if not reader.has("Video") or reader.tree["Video"] == "" or block.flag("Remove"):
+        return None
+    if not container.videos:
+        reader.fault("Video", f"absent or removed: a .{container.extension} holds sound alone")
+        return None
+    if _is_given(block, "StdExtInfo"):
+        block.fault("StdExtInfo", "absent: encoder options are not passed through")
+    codec = VideoCodec(block.choice("Codec", container.videos, container.videos[0]))
+    is_auto = text(block.tree, "Bitrate").lower() == "auto"
+    kilobits = None if is_auto else block.integer("Bitrate", 10, 50_000)
+    crf = block.decimal("Crf", 0, 51, above_low=True)
+    if crf is None and kilobits is None:
+        crf = 25.0
+    pixel_format = _pixel_format(block, codec)
+    return VideoParams(
+        codec=codec,
+        width=block.integer("Width", 128, 4096, even=True),
+        height=block.integer("Height", 128, 4096, even=True),
+        fps=block.decimal("Fps", 0, 60, above_low=True),
+        profile=_profile(block, codec, pixel_format),
+        kilobits=kilobits if crf is None else None,
+        is_auto_bitrate=is_auto,
+        crf=crf,
+        gop=block.integer("Gop", 1, 100_000),
+        preset=_preset(block, codec),
+        buffer_kilobits=block.integer("Bufsize", 1000, 128_000),
+        max_kilobits=block.integer("Maxrate", 10, 50_000),
+        pixel_format=pixel_format,
+        is_long_short=block.flag("LongShortMode"),
+        degrees=_degrees(block),
+        roi=("none", "low", "medium", "high").index(
+            block.choice("Roi", ("none", "low", "medium", "high"), "none")
+        ),
+        crop=_crop(block),
+        is_interlaced=block.flag("Interlaced"),
+        colours=_colours(block.block("ColorParam")),
+    )
+
+
+def _preset(block: ParamReader, codec: VideoCodec) -> str:
+    """The preset; empty for codecs where it has no effect."""
+    if codec not in _PRESETS:
+        return ""
+    return block.choice("Preset", _PRESETS[codec], _PRESETS[codec][0])
+
+
+def _pixel_format(block: ParamReader, codec: VideoCodec) -> str:
+    """The pixel format; `yuv420p` for codecs where the setting has no effect."""
+    if codec not in _PIXEL_FORMATS:
+        return "yuv420p"
+    chosen = block.choice("Pixfmt", _PIXEL_FORMATS[codec], "yuv420p")
+    return "" if chosen == "auto" else chosen
+
+
+def _profile(block: ParamReader, codec: VideoCodec, pixel_format: str) -> str:
+    """The profile of H.264; empty where pixels other than 4:2:0 demand another."""
+    if codec is not VideoCodec.H264:
+        return ""
+    profile = block.choice("Profile", ("baseline", "main", "high", "auto"), "high")
+    is_free = profile == "auto" or pixel_format not in {"yuv420p", "yuvj420p"}
+    return "" if is_free else profile
+
+
+def _degrees(block: ParamReader) -> float:
+    return block.decimal("Rotate", 0, 359) or 0.0
+
+
+def _crop(block: ParamReader) -> Crop | None:
+    value = block.text("Crop")
+    if not value:
+        return None
+    found = _CROP.fullmatch(value)
+    if found is None or not int(found[1]) or not int(found[2]):
+        block.fault("Crop", f"width:height:left:top in pixels, not {value!r}")
+        return None
+    return int(found[1]), int(found[2]), int(found[3]), int(found[4])
+
+
+def _colours(block: ParamReader) -> tuple[str, ...]:
+    options: list[str] = []
+    for name, option in (
+        ("ColorRange", "range"),
+        ("ColorSpace", "colorspace"),
+        ("ColorTrc", "color_trc"),
+        ("ColorPrimaries", "color_primaries"),
+    ):
+        if word := block.choice(name, _COLOURS[name]):
+            options.append(f"{option}={word}")
+    return tuple(options)
+
+
+def _audio(reader: ParamReader, format_name: str) -> AudioParams | None:
+    container = CONTAINERS[format_name]
+    block = reader.block("Audio")
+    is_absent = not reader.has("Audio") or reader.tree["Audio"] == ""
+    # A container of sound alone can only mean sound, whether or not the block is there.
+    if block.flag("Remove") or (is_absent and container.videos):
+        return None
+    codec = AudioCodec(block.choice("Codec", container.audios, container.audios[0]))
+    formats = SAMPLE_FORMATS[codec]
+    return AudioParams(
+        codec=codec,
+        sample_rate=_sample_rate(block, codec, format_name),
+        kilobits=block.integer("Bitrate", 8, 1000),
+        channels=_one_of(block, "Channels", CHANNELS[codec]),
+        keeps_two_tracks=block.flag("KeepTwoTracks"),
+        switches_tracks=block.flag("SwitchTrack"),
+        sample_format=formats.get(block.choice("SampleFormat", formats), ""),
+    )
+
+
+def _sample_rate(block: ParamReader, codec: AudioCodec, format_name: str) -> int:
+    rates = sample_rates(codec, format_name)
+    return _one_of(block, "Samplerate", rates) or default_sample_rate(codec)
+
+
+def _one_of(block: ParamReader, name: str, choices: tuple[int, ...]) -> int | None:
+    word = block.choice(name, [str(number) for number in choices])
+    return int(word) if word else None
+
+
+def _adjustments(block: ParamReader) -> Adjustments:
+    _refuse(block, _NOT_OFFERED_CONFIG)
+    for encryption in map(block.block, _ENCRYPTIONS):
+        for name in ("IsHlsEncrypt", "IsEncrypt"):
+            if encryption.flag(name):
+                encryption.fault(name, "false: this build does not offer encryption")
+    return Adjustments(
+        shape=Shape(block.choice("AdjDarMethod", list(Shape), Shape.NONE)),
+        resolution=_excess(block, "IsCheckReso", "ResoAdjMethod"),
+        video_bitrate=_excess(block, "IsCheckVideoBitrate", "VideoBitrateAdjMethod"),
+        audio_bitrate=_excess(block, "IsCheckAudioBitrate", "AudioBitrateAdjMethod"),
+        fps=_excess(block, "IsCheckVideoFps", "VideoFpsAdjMethod"),
+        drops_metadata=block.flag("DeleteMetadata"),
+        is_sdr_wanted=block.flag("IsHdr2Sdr"),
+        stream_index=block.integer("TranscodeIndex", 0, 1000),
+    )
+
+
+def _excess(block: ParamReader, switch: str, method: str) -> Excess:
+    is_failing = block.choice(method, ("0", "1"), "0") == "1"
+    if not block.flag(switch):
+        return Excess.ALLOW
+    return Excess.FAIL if is_failing else Excess.KEEP_SOURCE

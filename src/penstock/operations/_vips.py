@@ -1,0 +1,261 @@
+"""The door to libvips: opens pictures within limits, and translates what it raises.
+
+Only loaders named here are ever used, chosen by the first bytes of a file and never by its
+name, so that a hostile object cannot reach a loader of PDF, SVG, CSV or ImageMagick. A header
+is read, and held against the limits, before a pixel is decoded.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from penstock.domain.errors import BackendError, InputLimitError, UnsupportedInputError
+from penstock.operations import _pillow
+from penstock.operations._image_geometry import Size
+from penstock.operations.base import Limits
+
+MAX_SOURCE_SIDE = 50_000
+_ANIMATED_FORMATS = frozenset({"gif", "webp"})
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_LOCAL_PATH = re.compile(r'"?(?<![\w.])(?:/[^\s/"]+){2,}"?')
+
+# pyvips ships no types: a pyvips.Image.
+Picture: TypeAlias = Any
+
+
+def vips(threads: int | None = None) -> Any:  # noqa: ANN401 - the untyped library itself
+    """The pyvips module, made ready on first use: no cache, no untrusted loaders.
+
+    Args:
+        threads: Threads that one operation may use from now on; None leaves them.
+    """
+    if threads is not None:
+        _use_threads(threads)
+    return _ready()
+
+
+@cache
+def _ready() -> Any:  # noqa: ANN401 - the untyped library itself
+    import pyvips  # noqa: PLC0415 - 60 ms that only a worker with a picture should pay
+
+    pyvips.cache_set_max(0)
+    pyvips.block_untrusted_set(True)  # noqa: FBT003 - its only form
+    return pyvips
+
+
+@cache
+def _use_threads(threads: int) -> None:
+    _ready().concurrency_set(threads)
+
+
+class Header(NamedTuple):
+    """What the first bytes of a picture say.
+
+    Attributes:
+        format: `jpeg`, `png`, `gif`, `webp`, `tiff`, `heif`, `avif` or `bmp`.
+        size: Of one frame, before any orientation is applied.
+        frames: 1 for a still picture.
+        orientation: The EXIF orientation, 1 to 8.
+        has_profile: Whether a colour profile is embedded.
+        is_cmyk: Whether its colours are those of print.
+    """
+
+    format: str
+    size: Size
+    frames: int = 1
+    orientation: int = 1
+    has_profile: bool = False
+    is_cmyk: bool = False
+
+    @property
+    def oriented_size(self) -> Size:
+        """The size after the orientation is applied."""
+        is_turned = self.orientation >= 5  # noqa: PLR2004 - EXIF: 5 to 8 lie on their side
+        return Size(self.size.height, self.size.width) if is_turned else self.size
+
+
+@contextmanager
+def translated(key: str) -> Iterator[None]:
+    """Turn what libvips raises into errors of ours.
+
+    Raises:
+        UnsupportedInputError: The picture cannot be decoded.
+        BackendError: The disk is full.
+    """
+    pyvips = vips()
+    try:
+        yield
+    except pyvips.Error as error:
+        if "No space left" in str(error):
+            message = "no space left in the scratch folder"
+            raise BackendError(message) from error
+        raise UnsupportedInputError(key, _plain(str(error))) from error
+
+
+def read_header(path: Path, key: str, limits: Limits) -> Header:
+    """Look at a picture without decoding it.
+
+    Raises:
+        UnsupportedInputError: The file is empty, broken, or of a kind that is not read.
+        InputLimitError: The picture is larger than the limits allow.
+    """
+    format_name = sniff(path)
+    if not format_name:
+        fault = "is empty" if not path.stat().st_size else "is not a picture that can be read"
+        raise UnsupportedInputError(key, fault)
+    vips(limits.threads)
+    if format_name == "bmp":
+        header = Header("bmp", _pillow.bmp_size(path, key))
+    else:
+        with translated(key):
+            header = _header_of(_load(path, format_name), format_name)
+    check_pixels(key, header.size, header.frames, limits)
+    return header
+
+
+def check_pixels(key: str, size: Size, frames: int, limits: Limits) -> None:
+    """Hold a size against the limits.
+
+    Raises:
+        InputLimitError: A side or the number of pixels is above them.
+    """
+    shape = f"{size.width}x{size.height}" + (f", {frames} frames" if frames > 1 else "")
+    if max(size) > MAX_SOURCE_SIDE:
+        message = f"{key}: {shape} exceeds the largest side of {MAX_SOURCE_SIDE} pixels"
+        raise InputLimitError(message)
+    if size.width * size.height * frames > limits.pixels:
+        message = f"{key}: {shape} exceeds the limit of {limits.pixels} pixels"
+        raise InputLimitError(message)
+
+
+def open_picture(path: Path, header: Header, key: str, *, is_streamed: bool) -> Picture:
+    """The first frame, decoded while it is read, or whole into memory."""
+    if header.format == "bmp":
+        pixels, size, bands = _pillow.read_bmp(path, key)
+        return (
+            vips()
+            .Image.new_from_memory(pixels, size.width, size.height, bands, "uchar")
+            .copy(interpretation="b-w" if bands == 1 else "srgb")
+        )
+    how = {"access": "sequential"} if is_streamed else {"access": "random", "memory": True}
+    return _load(path, header.format, fail_on="error", **how)
+
+
+def open_shrunk(path: Path, header: Header, size: Size, *, is_oriented: bool) -> Picture:
+    """The first frame at exactly this size, by decoding no more than that needs.
+
+    Args:
+        is_oriented: Whether the EXIF orientation is applied; the size is then that of the
+            oriented picture.
+    """
+    options: dict[str, Any] = {}
+    if header.has_profile or header.is_cmyk:
+        fallback = "cmyk" if header.is_cmyk else "srgb"
+        options = {"output_profile": "srgb", "input_profile": fallback}
+    return vips().Image.thumbnail(
+        str(path),
+        size.width,
+        height=size.height,
+        size="force",
+        no_rotate=not is_oriented,
+        fail_on="error",
+        **options,
+    )
+
+
+def open_frames(path: Path, header: Header) -> list[Picture]:
+    """Every frame of an animation, in memory."""
+    whole = _load(path, header.format, n=-1, fail_on="error").copy_memory()
+    height = header.size.height
+    return [whole.crop(0, top, whole.width, height) for top in range(0, whole.height, height)]
+
+
+def as_srgb(image: Picture, *, is_cmyk: bool = False) -> Picture:
+    """The same picture in 8-bit sRGB or grey, by its embedded profile where it has one."""
+    pyvips = vips()
+    if "icc-profile-data" in image.get_fields() or is_cmyk:
+        fallback = "cmyk" if is_cmyk else "srgb"
+        try:
+            return image.icc_transform("srgb", embedded=True, input_profile=fallback)
+        except pyvips.Error:  # a profile that is broken, or of other colours than the picture
+            image = image.copy()
+            image.remove("icc-profile-data")
+    if image.interpretation in {"grey16", "b-w"}:
+        return image.colourspace("b-w")
+    return image.colourspace("srgb")
+
+
+def turned(image: Picture, degrees: int) -> Picture:
+    """The picture turned clockwise on a canvas that grows; new corners are transparent."""
+    quarters, rest = divmod(degrees % 360, 90)
+    if not rest:
+        return image.rot(f"d{90 * quarters}") if quarters else image
+    if not image.hasalpha():
+        image = image.addalpha()
+    return image.rotate(degrees, interpolate=vips().Interpolate.new("bicubic"))
+
+
+def read_tags(path: Path, header: Header, key: str) -> dict[str, str]:
+    """EXIF tags by name, each as libvips shows it: `raw (readable, Type, …)`.
+
+    Raises:
+        UnsupportedInputError: The picture cannot be read.
+    """
+    with translated(key):
+        image = _load(path, header.format)
+        fields = [name for name in image.get_fields() if name.startswith("exif-ifd")]
+        return {name.split("-", 2)[2]: image.get(name) for name in fields}
+
+
+def sniff(path: Path) -> str:
+    """The format that a file's first bytes name; empty for any that is not read."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head[4:8] == b"ftyp":
+        brands = {head[at : at + 4] for at in range(8, 64, 4)}
+        return "avif" if brands & _AVIF_BRANDS else "heif" if brands & _HEIF_BRANDS else ""
+    if head[:4] == b"RIFF":
+        return "webp" if head[8:12] == b"WEBP" else ""
+    for magic, name in (
+        (b"\xff\xd8\xff", "jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "png"),
+        (b"GIF87a", "gif"),
+        (b"GIF89a", "gif"),
+        (b"II*\0", "tiff"),
+        (b"MM\0*", "tiff"),
+        (b"II+\0", "tiff"),
+        (b"BM", "bmp"),
+    ):
+        if head.startswith(magic):
+            return name
+    return ""
+
+
+def _load(path: Path, format_name: str, **options: object) -> Picture:
+    name = "heif" if format_name == "avif" else format_name
+    options.setdefault("access", "sequential")
+    return getattr(vips().Image, f"{name}load")(str(path), **options)
+
+
+def _header_of(image: Picture, format_name: str) -> Header:
+    fields = set(image.get_fields())
+    is_animated = format_name in _ANIMATED_FORMATS and "n-pages" in fields
+    return Header(
+        format=format_name,
+        size=Size(image.width, image.height),
+        frames=image.get("n-pages") if is_animated else 1,
+        orientation=image.get("orientation") if "orientation" in fields else 1,
+        has_profile="icc-profile-data" in fields,
+        is_cmyk=image.interpretation == "cmyk",
+    )
+
+
+def _plain(message: str) -> str:
+    """What libvips met first, without what it failed to do then, or paths of this machine."""
+    lines = (line.strip() for line in message.splitlines())
+    causes = (line for line in lines if line and not line.startswith("unable to"))
+    return _LOCAL_PATH.sub("the file", next(causes, "cannot be decoded"))

@@ -1,0 +1,1 @@
+"""Tests that hold documentation and configuration to the code."""

@@ -1,0 +1,116 @@
+"""Small media files made on the spot by ffmpeg, whose content tells where it comes from."""
+
+import functools
+import subprocess  # noqa: TID251  # test material is made without the code under test
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from penstock.operations._ffmpeg import program
+from penstock.operations.base import Limits
+from tests.operations.workspace import FolderWorkspace
+
+SECONDS = 2
+FPS = 25
+_PICTURES = f"testsrc2=s=160x120:r={FPS}:d={SECONDS}"
+_SOUND = f"sine=f=440:r=44100:d={SECONDS}"
+# The luma of frame n is 16 + 4 * n: a frame tells its number.
+_NUMBERED = f"color=black:s=160x120:r={FPS}:d={SECONDS},geq=lum='16+4*N':cb=128:cr=128"
+_SPARSE = "color=black:s=160x120:r=1:d=40,geq=lum='16+4*N':cb=128:cr=128"
+# Top left red, top right green, bottom left blue, bottom right white.
+_CORNERS = (
+    f"color=red:s=160x120:r={FPS}:d=1,"
+    "drawbox=80:0:80:60:lime:fill,drawbox=0:60:80:60:blue:fill,drawbox=80:60:80:60:white:fill"
+)
+_DARK_START = (
+    f"color=black:s=160x120:r={FPS}:d=1[a];color=white:s=160x120:r={FPS}:d=1[b];[a][b]concat"
+)
+_HDR = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
+_H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+_RECIPES: Mapping[str, tuple[str, ...]] = {
+    "clip.mp4": (
+        *("-f", "lavfi", "-i", _PICTURES, "-f", "lavfi", "-i", _SOUND),
+        *(*_H264, "-c:a", "aac", "-g", "10", "-metadata", "title=A clip"),
+    ),
+    "silent.mp4": ("-f", "lavfi", "-i", _PICTURES, *_H264),
+    "sound.mp3": ("-f", "lavfi", "-i", _SOUND, "-c:a", "libmp3lame"),
+    "sound.aac": ("-f", "lavfi", "-i", _SOUND, "-c:a", "aac"),
+    "numbered.mp4": ("-f", "lavfi", "-i", _NUMBERED, *_H264, "-qp", "1", "-g", "10"),
+    "numbered.ts": ("-i", "numbered.mp4", "-c", "copy"),
+    "numbered.mkv": ("-i", "numbered.mp4", "-c", "copy"),
+    # One frame a second, whose luma is 16 + 4 * second.
+    "sparse.mp4": ("-f", "lavfi", "-i", _SPARSE, *_H264, "-qp", "1", "-g", "5"),
+    "sparse.ts": ("-i", "sparse.mp4", "-c", "copy"),
+    "sparse.mkv": ("-i", "sparse.mp4", "-c", "copy"),
+    "numbered.h264": ("-i", "numbered.mp4", "-c", "copy"),
+    "corners.mp4": ("-f", "lavfi", "-i", _CORNERS, *_H264, "-qp", "1"),
+    "turned.mp4": ("-display_rotation", "-90", "-i", "corners.mp4", "-c", "copy"),
+    "mirrored.mp4": ("-display_hflip", "-i", "corners.mp4", "-c", "copy"),
+    "wide_pixels.mp4": (
+        *("-f", "lavfi", "-i", f"{_PICTURES},setsar=2", *_H264),
+    ),
+    "dark_start.mp4": ("-f", "lavfi", "-i", _DARK_START, *_H264),
+    "odd.mkv": ("-f", "lavfi", "-i", f"testsrc2=s=161x121:r={FPS}:d=1", "-c:v", "ffv1"),
+    "two_tracks.mkv": (
+        *("-f", "lavfi", "-i", _PICTURES, "-f", "lavfi", "-i", _SOUND),
+        *("-f", "lavfi", "-i", f"sine=f=880:r=44100:d={SECONDS}", "-map", "0", "-map", "1"),
+        *("-map", "2", *_H264, "-c:a", "aac", "-metadata:s:a:1", "language=eng"),
+    ),
+    "covered.mp3": (
+        *("-f", "lavfi", "-i", _SOUND, "-f", "lavfi", "-i", "color=red:s=64x64:d=0.04"),
+        *("-map", "0", "-map", "1", "-c:a", "libmp3lame", "-c:v", "mjpeg"),
+        *("-disposition:v", "attached_pic"),
+    ),
+    "hdr.mkv": (
+        *("-f", "lavfi", "-i", f"testsrc2=s=160x120:r={FPS}:d=1,format=yuv420p10le,{_HDR}"),
+        *("-c:v", "libx265", "-x265-params", "log-level=error"),
+    ),
+    "long.mp4": (
+        *("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=40", *_H264, "-g", "250"),
+    ),
+    "picture.jpg": ("-f", "lavfi", "-i", "testsrc2=s=160x120:d=0.04", "-frames:v", "1"),
+}  # fmt: skip
+_SOURCES = {
+    **dict.fromkeys(("numbered.ts", "numbered.mkv", "numbered.h264"), "numbered.mp4"),
+    **dict.fromkeys(("sparse.ts", "sparse.mkv"), "sparse.mp4"),
+    **dict.fromkeys(("turned.mp4", "mirrored.mp4"), "corners.mp4"),
+}
+
+
+class MediaFolder:
+    """A bucket of test media; each file is made when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._made = functools.cache(self._make)
+
+    def path(self, key: str) -> Path:
+        """A file of `_RECIPES`, made if need be."""
+        return self._made(key)
+
+    def workspace(
+        self,
+        key: str,
+        folder: Path,
+        *,
+        outputs: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+    ) -> FolderWorkspace:
+        """A workspace in a folder of its own whose input is one of the files."""
+        (folder / key).symlink_to(self.path(key))
+        return FolderWorkspace(folder, key, outputs=outputs, limits=limits)
+
+    def _make(self, key: str) -> Path:
+        if key in _SOURCES:
+            self.path(_SOURCES[key])
+        command = [program(), "-v", "error", "-nostdin", "-y", *_RECIPES[key], key]
+        subprocess.run(command, cwd=self.folder, check=True)  # noqa: S603  # our own words
+        return self.folder / key
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> MediaFolder:
+    """The bucket of test media of this session."""
+    return MediaFolder(tmp_path_factory.mktemp("media"))
