@@ -119,7 +119,7 @@ class System:
             self.database,
             executor,
             Expander(self.database, self._open_source, now_ms=now_ms),
-            Recorder(self.database, now_ms=now_ms),
+            Recorder(now_ms=now_ms),
             owner=new_id("e"),
             now_ms=now_ms,
         )

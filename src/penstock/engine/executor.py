@@ -19,6 +19,11 @@ class WorkerDied:
     assignment: Assignment
     cause: str
 
+    @property
+    def chunk(self) -> Chunk:
+        """The leased chunk."""
+        return self.assignment.chunk
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenBack:
@@ -44,7 +49,10 @@ class Progressed:
     fraction: float
 
 
-Report = ChunkOutcome | WorkerDied | GivenBack | Progressed
+Finished = ChunkOutcome | WorkerDied | GivenBack
+"""What ends the work on a chunk."""
+
+Report = Finished | Progressed
 
 
 class Executor(Protocol):

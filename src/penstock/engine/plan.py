@@ -1,6 +1,6 @@
 """A job's workflows made ready to run: nodes with their operations and parsed params."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,12 @@ from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import Job, PinnedWorkflow
 from penstock.domain.trees import child, text
 from penstock.domain.workflows import Node, extensions_of_filter, parse_topology
+from penstock.engine.workspace import Destination
 from penstock.operations.base import Operation
 from penstock.operations.registry import find
+from penstock.storage.base import ObjectStore
+
+_PLACE = {"Region", "Bucket"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +24,14 @@ class PlannedNode:
         node: The node as the topology has it.
         operation: What runs it.
         params: What the operation parsed.
-        bucket: Where its results go.
-        patterns: Output patterns by child of `Output`, such as `Object`.
+        destination: Where its results go.
         letter: First letter of its job ids.
     """
 
     node: Node
     operation: Operation[Any]
     params: object
-    bucket: str
-    patterns: Mapping[str, str]
+    destination: Destination
     letter: str
 
 
@@ -52,42 +54,59 @@ class Plan:
 
     Attributes:
         job: The job.
+        store: The bucket that it reads.
         workflows: Its workflows, in order.
     """
 
     job: Job
+    store: ObjectStore
     workflows: tuple[PlannedWorkflow, ...]
 
 
-def prepare(job: Job) -> Plan:
-    """Resolve a job's workflows against the operations of this build.
+def prepare(job: Job, open_store: Callable[[str], ObjectStore]) -> Plan:
+    """Resolve a job's workflows against the operations and stores of this process.
+
+    Args:
+        open_store: From a storage URL to its store.
 
     Raises:
         InvalidArgumentError: A workflow names an operation or params that this build does not
             have; the service refuses these before they are stored.
     """
-    return Plan(job=job, workflows=tuple(_workflow(job, pinned) for pinned in job.workflows))
+    stores = {name: open_store(url) for name, url in job.buckets.items()}
+    return Plan(
+        job=job,
+        store=stores[job.bucket],
+        workflows=tuple(_workflow(job, pinned, stores) for pinned in job.workflows),
+    )
 
 
-def _workflow(job: Job, pinned: PinnedWorkflow) -> PlannedWorkflow:
+def _workflow(
+    job: Job, pinned: PinnedWorkflow, stores: Mapping[str, ObjectStore]
+) -> PlannedWorkflow:
     topology = parse_topology(pinned.topology)
     return PlannedWorkflow(
-        nodes=tuple(_planned(job, node) for node in topology.nodes),
+        nodes=tuple(_planned(job, node, stores) for node in topology.nodes),
         extensions=extensions_of_filter(topology.start),
     )
 
 
-def _planned(job: Job, node: Node) -> PlannedNode:
+def _planned(job: Job, node: Node, stores: Mapping[str, ObjectStore]) -> PlannedNode:
     operation = find(node.type)
     if operation is None:
         message = f"{node.name}: this build has no operation {node.type!r}"
         raise InvalidArgumentError(message)
     output = child(node.operation, "Output")
+    bucket = text(output, "Bucket") or job.bucket
     return PlannedNode(
         node=node,
         operation=operation,
         params=operation.parse(node.operation),
-        bucket=text(output, "Bucket") or job.bucket,
-        patterns={name: text(output, name) for name in output if name not in {"Region", "Bucket"}},
+        destination=Destination(
+            store=stores[bucket],
+            bucket=bucket,
+            patterns={name: text(output, name) for name in output if name not in _PLACE},
+            is_source=job.buckets[bucket] == job.buckets[job.bucket],
+        ),
         letter=operation.family.letter,
     )

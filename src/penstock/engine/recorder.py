@@ -15,7 +15,7 @@ from penstock.domain.states import ExecutionState
 from penstock.engine.executor import WorkerDied
 from penstock.engine.runner import ChunkOutcome
 from penstock.state import chunks, jobs
-from penstock.state.database import Database, Transaction, insert_executions
+from penstock.state.database import Transaction, insert_executions
 
 MOST_ATTEMPTS = 3
 _STATE_COLUMN = ExecutionRow._fields.index("state")
@@ -24,13 +24,19 @@ _log = structlog.get_logger()
 
 
 class Recorder:
-    """Writes what came of chunks; every decision is one transaction."""
+    """Writes what came of chunks, in a transaction that the caller begins and ends."""
 
-    def __init__(self, database: Database, *, now_ms: Callable[[], int]) -> None:
-        self._database = database
+    def __init__(self, *, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
 
-    def record(self, outcome: ChunkOutcome, *, workflows: int, speed: float | None) -> bool:
+    def record(
+        self,
+        transaction: Transaction,
+        outcome: ChunkOutcome,
+        *,
+        workflows: int,
+        speed: float | None,
+    ) -> bool:
         """Seal what was done and give back the rest; False when the lease was lost.
 
         Args:
@@ -38,53 +44,45 @@ class Recorder:
             speed: The job's measured seconds per object, kept beside.
         """
         chunk = outcome.chunk
-        with self._database.write() as transaction:
-            if outcome.done == 0:
-                return self._give_back(transaction, chunk, workflows, is_attempt=False)
-            won = chunks.seal_chunk_if_leased(
-                transaction,
-                chunk,
-                done=outcome.done,
-                seconds=outcome.seconds,
-                now_ms=self._now_ms(),
-            )
-            if not won:
-                _log.warning("lease_lost", job=chunk.job, chunk=chunk.number, epoch=chunk.epoch)
-                return False
-            insert_executions(transaction, outcome.rows)
-            rest = (chunk.size - outcome.done) * workflows
-            states = Counter(row[_STATE_COLUMN] for row in outcome.rows)
-            changes = Counters(
-                succeeded=states[ExecutionState.SUCCESS],
-                failed=states[ExecutionState.FAILED],
-                skipped=states[ExecutionState.SKIPPED],
-                cancelled=states[ExecutionState.CANCEL],
-                waiting=rest,
-                running=-len(outcome.rows) - rest,
-            )
-            jobs.add_counters(transaction, chunk.job, changes)
-            if speed is not None:
-                jobs.save_speed(transaction, chunk.job, speed)
+        if outcome.done == 0:
+            return self.give_back(transaction, chunk, workflows=workflows)
+        won = chunks.seal_chunk_if_leased(
+            transaction,
+            chunk,
+            done=outcome.done,
+            seconds=outcome.seconds,
+            now_ms=self._now_ms(),
+        )
+        if not won:
+            _log.warning("lease_lost", job=chunk.job, chunk=chunk.number, epoch=chunk.epoch)
+            return False
+        insert_executions(transaction, outcome.rows)
+        rest = (chunk.size - outcome.done) * workflows
+        states = Counter(row[_STATE_COLUMN] for row in outcome.rows)
+        changes = Counters(
+            succeeded=states[ExecutionState.SUCCESS],
+            failed=states[ExecutionState.FAILED],
+            skipped=states[ExecutionState.SKIPPED],
+            cancelled=states[ExecutionState.CANCEL],
+            waiting=rest,
+            running=-len(outcome.rows) - rest,
+        )
+        jobs.add_counters(transaction, chunk.job, changes, speed=speed)
         return True
 
-    def give_back(self, chunk: Chunk, *, workflows: int) -> bool:
-        """Return a chunk that was never begun to the planned ones."""
-        with self._database.write() as transaction:
-            return self._give_back(transaction, chunk, workflows, is_attempt=False)
-
-    def record_death(self, died: WorkerDied, *, workflows: int) -> bool:
+    def record_death(self, transaction: Transaction, died: WorkerDied, *, workflows: int) -> bool:
         """Cut the chunk that killed its worker; an object that stands alone fails in the end."""
-        chunk = died.assignment.chunk
+        chunk = died.chunk
         _log.warning("worker_died", job=chunk.job, chunk=chunk.number, cause=died.cause)
         if chunk.size == 1 and chunk.attempts >= MOST_ATTEMPTS:
             outcome = self._crashed(died, workflows)
-            return self.record(outcome, workflows=workflows, speed=None)
-        with self._database.write() as transaction:
-            return self._give_back(transaction, chunk, workflows, is_attempt=True)
+            return self.record(transaction, outcome, workflows=workflows, speed=None)
+        return self.give_back(transaction, chunk, workflows=workflows, is_attempt=True)
 
-    def _give_back(
-        self, transaction: Transaction, chunk: Chunk, workflows: int, *, is_attempt: bool
+    def give_back(
+        self, transaction: Transaction, chunk: Chunk, *, workflows: int, is_attempt: bool = False
     ) -> bool:
+        """Return a leased chunk to the planned ones; one that counts an attempt is cut in half."""
         won = chunks.release_chunk_if_leased(
             transaction, chunk, is_attempt=is_attempt, is_cut=is_attempt and chunk.size > 1
         )
@@ -96,7 +94,7 @@ class Recorder:
         return won
 
     def _crashed(self, died: WorkerDied, workflows: int) -> ChunkOutcome:
-        chunk = died.assignment.chunk
+        chunk = died.chunk
         (listed,) = unpack_objects(died.assignment.objects, chunk.start, 1)
         error = WorkerCrashedError(attempts=chunk.attempts, cause=died.cause)
         now_ms = self._now_ms()

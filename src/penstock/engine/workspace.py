@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from penstock.domain.errors import (
@@ -123,21 +123,32 @@ class NodeInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where the results of a node go.
+    """Where the results of a node go, whatever the object.
 
     Attributes:
         store: The output bucket.
         bucket: Its name.
         patterns: Output patterns by child of `Output`.
-        names: Tells what placeholders stand for that do not depend on the input.
-        source_keys: Keys that must not be overwritten, in that bucket.
+        is_source: Whether it is the bucket that the job reads.
     """
 
     store: ObjectStore
     bucket: str
     patterns: Mapping[str, str]
+    is_source: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeResults:
+    """What a node has published in this execution, over all of its inputs.
+
+    Attributes:
+        names: Tells what placeholders stand for that do not depend on the input.
+        published: Where published files lie in scratch space, by key.
+    """
+
     names: Callable[[], Mapping[str, str]]
-    source_keys: frozenset[str]
+    published: dict[str, Path] = field(default_factory=dict)
 
 
 class NodeWorkspace:
@@ -148,14 +159,14 @@ class NodeWorkspace:
         source: SourceObject,
         node_input: NodeInput,
         destination: Destination,
+        results: NodeResults,
         control: "Control",
-        published: dict[str, Path],
     ) -> None:
         self._source = source
         self._input = node_input
         self._destination = destination
         self._control = control
-        self._published = published  # of all inputs of the node: their keys must differ
+        self._results = results
         self._scratch: Path | None = None
 
     @property
@@ -214,7 +225,7 @@ class NodeWorkspace:
             names["time"] = str(time_ms)
         key = self._free_key(self._key(target, names))
         stored = self._store(path, key)
-        self._published[key] = path
+        self._results.published[key] = path
         return OutputObject(
             bucket=self._destination.bucket,
             key=key,
@@ -253,19 +264,19 @@ class NodeWorkspace:
         if not pattern:
             message = f"Output.{target} must be given"
             raise InvalidParamsError(message)
-        known = {**input_names(self._input.key), **self._destination.names()}
+        known = {**input_names(self._input.key), **self._results.names()}
         return output_key(pattern, {**known, **names})
 
     def _free_key(self, key: str) -> str:
         number = 1
         free = key
-        while free in self._published:
+        while free in self._results.published:
             free = numbered_key(key, number)
             number += 1
         return free
 
     def _store(self, path: Path, key: str) -> ObjectInfo:
-        if key in self._destination.source_keys:
+        if self._destination.is_source and key == self._source.listed.key:
             message = f"the output {key!r} would overwrite its source"
             raise InvalidParamsError(message)
         self.checkpoint()

@@ -183,7 +183,10 @@ def _tag_letter(byte: int) -> str:
 
 
 def _language(stream: "Stream") -> str:
-    return stream.language or "und"
+    language = stream.language or ""
+    # A tag of the file's own making could hold anything, even what XML cannot carry.
+    is_plain = language.isascii() and language.replace("-", "").isalnum()
+    return language if is_plain else "und"
 
 
 def _kilobits(bits: int | None) -> str:

@@ -1,10 +1,10 @@
 """Queries of jobs. Every change is a compare-and-set that tells whether it won."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from penstock.domain.jobs import (
     Counters,
@@ -19,6 +19,18 @@ from penstock.domain.selection import ObjectFilter
 from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final, move, sources
 from penstock.state.database import Transaction
 from penstock.state.schema import jobs
+
+_ADD_COUNTERS = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("job"))
+    .values(
+        seconds_per_object=func.coalesce(bindparam("speed"), jobs.c.seconds_per_object),
+        **{
+            field.name: jobs.c[field.name] + bindparam(f"add_{field.name}")
+            for field in fields(Counters)
+        },
+    )
+)
 
 
 def insert_job(transaction: Transaction, job: Job) -> int:
@@ -197,22 +209,16 @@ def take_chunk_numbers(transaction: Transaction, number: int, count: int) -> int
     return int(end) - count
 
 
-def add_counters(transaction: Transaction, number: int, changes: Counters) -> None:
-    """Add to (or take from) the counters of a job."""
-    changed = {name: amount for name, amount in asdict(changes).items() if amount}
-    if changed:
-        transaction.execute(
-            update(jobs)
-            .where(jobs.c.number == number)
-            .values({name: jobs.c[name] + amount for name, amount in changed.items()})
-        )
+def add_counters(
+    transaction: Transaction, number: int, changes: Counters, *, speed: float | None = None
+) -> None:
+    """Add to (or take from) the counters of a job.
 
-
-def save_speed(transaction: Transaction, number: int, seconds_per_object: float) -> None:
-    """Keep the measured time per object of a job."""
-    transaction.execute(
-        update(jobs).where(jobs.c.number == number).values(seconds_per_object=seconds_per_object)
-    )
+    Args:
+        speed: The job's measured seconds per object, to be kept beside; None leaves it.
+    """
+    amounts = {f"add_{name}": amount for name, amount in asdict(changes).items()}
+    transaction.execute(_ADD_COUNTERS, {"job": number, "speed": speed, **amounts})
 
 
 def confirm_dry_run(transaction: Transaction, number: int) -> None:

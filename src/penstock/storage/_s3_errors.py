@@ -22,6 +22,7 @@ _KEY_CODES = frozenset(
 _PART_CODES = frozenset(("InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"))
 _FAULT_CODES = frozenset(("", "InvalidArgument", "InvalidRequest"))
 _CLOCK_CODES = frozenset(("RequestTimeTooSkewed", "RequestExpired"))
+_REDIRECTS = frozenset((301, 302, 307, 308))
 _REGION_STATUS = frozenset((301, 307, 400))
 _ODD_SEGMENT = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
 
@@ -63,6 +64,8 @@ def make_error(answer: Answer, call: Call, key: str, region: str) -> PenstockErr
 
 
 def _make_by_status(answer: Answer, key: str) -> PenstockError:
+    if _refuses_odd_key(answer, key):
+        return KeyNotStorableError(key, f"the server answers {_describe(answer)}")
     match answer.status:
         case 404 if answer.code != "NoSuchBucket":
             return ObjectNotFoundError(key)
@@ -71,13 +74,17 @@ def _make_by_status(answer: Answer, key: str) -> PenstockError:
         case 412:
             return StoreError(key, "the object was changed while it was read")
         case 416:
-            size = answer.headers.get("content-range", "").rpartition("/")[2]
-            return InvalidRangeError(size_bytes=int(size) if size.isdecimal() else 0)
-        case 301 | 302 | 307 | 308 if _ODD_SEGMENT.search(key):
-            return KeyNotStorableError(key, "the server changes the path of such a key")
-        case 400 if answer.code in _FAULT_CODES and _ODD_SEGMENT.search(key):
-            return KeyNotStorableError(key, f"the server answers {_describe(answer)}")
+            return InvalidRangeError(size_bytes=0)  # who asks for a range looks the size up
     return StoreError(key, f"the server answers {_describe(answer)}")
+
+
+def _refuses_odd_key(answer: Answer, key: str) -> bool:
+    """Whether a server wants a key with empty, `.` or `..` segments tidied up."""
+    if not _ODD_SEGMENT.search(key):
+        return False
+    return answer.status in _REDIRECTS or (
+        answer.status == HTTPStatus.BAD_REQUEST and answer.code in _FAULT_CODES
+    )
 
 
 def _describe(answer: Answer) -> str:

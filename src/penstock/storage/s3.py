@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from hashlib import md5
-from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
@@ -126,9 +125,9 @@ class S3Store:
             answer = self._open(key, headers)
         except InvalidRangeError:
             if start:
-                raise
+                raise InvalidRangeError(size_bytes=self.head(key).size_bytes) from None
             answer = self._open(key, {})  # an empty object has no ranges at all
-        if start and answer.status != HTTPStatus.PARTIAL_CONTENT:
+        if _start_of(answer) != start:
             raise StoreError(key, "the server does not read from within an object")
         found = _describe(key, answer)
         left = found.size_bytes - start
@@ -232,7 +231,7 @@ class S3Store:
             StoreError: The server failed or cannot be reached.
         """
         parts: list[tuple[UploadedPart, int]] = []
-        query = {"uploadId": upload_id}
+        query = _upload_query(upload_id)
         while True:
             body = self._ask(Call(method="GET", key=key, query=query), key).body
             page = parse_parts(body)
@@ -252,7 +251,7 @@ class S3Store:
             StoreError: The server failed or cannot be reached.
         """
         call = Call(
-            method="POST", key=key, query={"uploadId": upload_id}, body=write_completion(parts)
+            method="POST", key=key, query=_upload_query(upload_id), body=write_completion(parts)
         )
         try:
             self._ask(call, key)
@@ -271,7 +270,7 @@ class S3Store:
             StoreError: The server failed or cannot be reached.
         """
         with suppress(NoSuchUploadError):
-            self._ask(Call(method="DELETE", key=key, query={"uploadId": upload_id}), key)
+            self._ask(Call(method="DELETE", key=key, query=_upload_query(upload_id)), key)
 
     def _put(self, key: str, body: Window, content_type: str) -> ObjectInfo:
         headers = _content_headers(content_type)
@@ -297,7 +296,7 @@ class S3Store:
             raise
 
     def _put_part(self, key: str, upload_id: str, number: int, body: Window) -> str:
-        query = {"partNumber": str(number), "uploadId": upload_id}
+        query = {"partNumber": str(number), **_upload_query(upload_id)}
         return _etag_of(self._ask(Call(method="PUT", key=key, query=query, body=body), key))
 
     def _open(self, key: str, headers: dict[str, str]) -> Answer:
@@ -309,7 +308,7 @@ class S3Store:
         if found.etag:
             headers["If-Match"] = f'"{found.etag}"'
         answer = self._open(found.key, headers)
-        is_same = answer.status == HTTPStatus.PARTIAL_CONTENT and _etag_of(answer) == found.etag
+        is_same = _start_of(answer) == start and _etag_of(answer) == found.etag
         if answer.stream is None or not is_same:
             raise StoreError(found.key, "the download broke off and cannot be gone on with")
         return answer.stream
@@ -329,8 +328,20 @@ def _describe(key: str, answer: Answer) -> ObjectInfo:
     return ObjectInfo(key, int(size), modified, _etag_of(answer))
 
 
+def _start_of(answer: Answer) -> int:
+    """The byte of the object with which an answer begins; not every server says 206 to ranges."""
+    start = answer.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
+    return int(start) if start.isdecimal() else 0
+
+
 def _etag_of(answer: Answer) -> str:
     return answer.headers.get("etag", "").removeprefix("W/").strip('"')
+
+
+def _upload_query(upload_id: str) -> dict[str, str]:
+    if not upload_id:  # would ask for the object itself
+        raise NoSuchUploadError(upload_id)
+    return {"uploadId": upload_id}
 
 
 def _content_headers(content_type: str) -> dict[str, str]:

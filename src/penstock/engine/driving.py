@@ -1,0 +1,210 @@
+"""The life of the jobs that one engine drives: take up, expand, pause, finish, fail, cancel."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from penstock.domain.chunks import Chunk
+from penstock.domain.jobs import Counters, Job, closing_message
+from penstock.domain.states import JobEvent, JobState
+from penstock.engine.dispatcher import is_held
+from penstock.engine.executor import Executor
+from penstock.engine.expander import Expander, Expansion
+from penstock.state import chunks, jobs
+from penstock.state.database import Database
+
+LEASE_MS = 30_000
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class DrivenJob:
+    """A job that this engine drives, and what goes on for it.
+
+    Attributes:
+        job: As last read.
+        speed: Measured seconds per object; None before the first chunk.
+        stop: Tells its expansion to stop.
+        expansion: How its expansion ended; None while it goes on.
+        thread: Runs its expansion; None when it was expanded before.
+        at_work: Chunks handed to workers, by chunk number.
+    """
+
+    job: Job
+    speed: float | None
+    stop: threading.Event = field(default_factory=threading.Event)
+    expansion: Expansion | None = None
+    thread: threading.Thread | None = None
+    at_work: dict[int, Chunk] = field(default_factory=dict)
+
+    def is_busy(self) -> bool:
+        """Whether anything still works on the job."""
+        return bool(self.at_work) or (self.thread is not None and self.thread.is_alive())
+
+
+class Driving:
+    """Leases jobs and moves them through their states. Used from the coordinator's thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        executor: Executor,
+        expander: Expander,
+        *,
+        owner: str,
+        now_ms: Callable[[], int],
+        planned: Callable[[], None],
+    ) -> None:
+        """Take what it needs.
+
+        Args:
+            owner: Names this engine in leases; unlike any other.
+            planned: Called, from any thread, when chunks were planned or an expansion ended.
+        """
+        self._database = database
+        self._executor = executor
+        self._expander = expander
+        self._owner = owner
+        self._now_ms = now_ms
+        self._planned = planned
+        self._renewed_ms = 0
+        self.driven: dict[int, DrivenJob] = {}
+
+    def look_around(self, queue_limits: Mapping[str, int]) -> None:
+        """Take up new jobs; move each to the state that the facts call for."""
+        with self._database.read() as transaction:
+            open_jobs = jobs.list_open_jobs(transaction)
+        for job in open_jobs:
+            driven = self.driven.get(job.number) or self._take_up(job)
+            if driven is not None:
+                driven.job = job
+                self._settle(driven, queue_limits)
+        for number in self.driven.keys() - {job.number for job in open_jobs}:
+            self.driven.pop(number).stop.set()
+        self._renew()
+
+    def release(self, *, join_seconds: float) -> None:
+        """Stop every expansion and give up the leases."""
+        for driven in self.driven.values():
+            driven.stop.set()
+        give_up_at = time.monotonic() + join_seconds
+        for driven in self.driven.values():
+            if driven.thread is not None:
+                driven.thread.join(max(0.0, give_up_at - time.monotonic()))
+        with self._database.write() as transaction:
+            jobs.release_jobs(transaction, self._owner)
+
+    def _take_up(self, job: Job) -> DrivenJob | None:
+        """Lease a job, release what a dead engine left leased, and go on with its expansion."""
+        now_ms = self._now_ms()
+        with self._database.write() as transaction:
+            won = jobs.lease_job_if_free(
+                transaction, job.number, self._owner, now_ms=now_ms, until_ms=now_ms + LEASE_MS
+            )
+            if not won:
+                return None
+            left = chunks.release_leased_chunks(transaction, job.number) * len(job.workflows)
+            jobs.add_counters(transaction, job.number, Counters(waiting=left, running=-left))
+            if job.state is JobState.SUBMITTED:
+                jobs.move_job(transaction, job, JobEvent.START, now_ms)
+        _log.info("job_taken_up", job_id=job.id, released_executions=left)
+        driven = DrivenJob(job=job, speed=job.seconds_per_object)
+        self.driven[job.number] = driven
+        if job.is_expanded:
+            driven.expansion = Expansion()
+        else:
+            driven.thread = threading.Thread(
+                target=self._expand, args=(driven, job), name=f"expand-{job.number}", daemon=True
+            )
+            driven.thread.start()
+        return driven
+
+    def _expand(self, driven: DrivenJob, job: Job) -> None:
+        try:
+            driven.expansion = self._expander.expand(
+                job, is_stopped=driven.stop.is_set, planned=self._planned
+            )
+        except Exception as error:  # noqa: BLE001  # a thread's end must reach its job
+            _log.exception("expansion_broke", job_id=job.id)
+            driven.expansion = Expansion(code="InternalError", message=type(error).__name__)
+        self._planned()
+
+    def _settle(self, driven: DrivenJob, queue_limits: Mapping[str, int]) -> None:
+        job, expansion = driven.job, driven.expansion
+        if job.state is JobState.SUBMITTED:
+            return  # it was taken up a moment ago: the next look sees it running
+        if job.cancel_requested_ms is not None:
+            self._abandon(driven, JobEvent.CANCEL)
+        elif expansion is not None and expansion.code != "Success":
+            self._abandon(driven, JobEvent.FAIL, expansion.code, expansion.message)
+        elif _is_done(job):
+            if job.state is JobState.PAUSE:
+                self._move(driven, JobEvent.RESUME)
+            self._end(driven, JobEvent.FINISH, message=closing_message(job.counters))
+        elif _is_waiting(driven, queue_limits):
+            if job.state is JobState.RUNNING:
+                self._move(driven, JobEvent.PAUSE)
+        elif job.state is JobState.PAUSE:
+            self._move(driven, JobEvent.RESUME)
+
+    def _abandon(
+        self, driven: DrivenJob, event: JobEvent, code: str = "Success", message: str = ""
+    ) -> None:
+        """Stop all work on a job, then end it; called again until nothing is at work."""
+        driven.stop.set()
+        self._executor.cancel(driven.job.number)
+        if driven.is_busy():
+            return
+        number = driven.job.number
+        with self._database.write() as transaction:
+            objects = chunks.cancel_planned_chunks(transaction, number, self._now_ms())
+            executions = objects * len(driven.job.workflows)
+            jobs.add_counters(
+                transaction, number, Counters(cancelled=executions, waiting=-executions)
+            )
+        self._end(driven, event, code, message)
+
+    def _end(
+        self, driven: DrivenJob, event: JobEvent, code: str = "Success", message: str = ""
+    ) -> None:
+        self._move(driven, event, code, message)
+        job = self.driven.pop(driven.job.number).job
+        _log.info("job_ended", job_id=job.id, name=job.name, how=str(event), code=code)
+
+    def _move(
+        self, driven: DrivenJob, event: JobEvent, code: str = "Success", message: str = ""
+    ) -> None:
+        with self._database.write() as transaction:
+            jobs.move_job(
+                transaction, driven.job, event, self._now_ms(), code=code, message=message
+            )
+            moved = jobs.find_job(transaction, driven.job.number)
+        if moved is not None:
+            driven.job = moved
+
+    def _renew(self) -> None:
+        """Extend every lease, when a third of its time has passed."""
+        now_ms = self._now_ms()
+        if now_ms - self._renewed_ms < LEASE_MS / 3:
+            return
+        self._renewed_ms = now_ms
+        with self._database.write() as transaction:
+            for number in self.driven:
+                jobs.lease_job_if_free(
+                    transaction, number, self._owner, now_ms=now_ms, until_ms=now_ms + LEASE_MS
+                )
+
+
+def _is_done(job: Job) -> bool:
+    return job.is_expanded and job.counters.waiting == job.counters.running == 0
+
+
+def _is_waiting(driven: DrivenJob, queue_limits: Mapping[str, int]) -> bool:
+    """Whether nothing of a job may run: its queue is paused, or its plan unconfirmed."""
+    if driven.job.is_dry_run:
+        return driven.job.is_expanded
+    return is_held(driven.job, queue_limits) and not driven.at_work

@@ -1,0 +1,181 @@
+"""One execution: one object through the nodes of one workflow."""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from penstock.domain.errors import AttemptCancelledError, PenstockError
+from penstock.domain.executions import Address, NodeOutcome, OutputObject
+from penstock.domain.selection import (
+    AUDIO_EXTENSIONS,
+    IMAGE_EXTENSIONS,
+    VIDEO_EXTENSIONS,
+    extension_of,
+)
+from penstock.domain.states import ExecutionState
+from penstock.engine.plan import PlannedNode
+from penstock.engine.workspace import (
+    Control,
+    NodeInput,
+    NodeResults,
+    NodeWorkspace,
+    SourceObject,
+)
+from penstock.operations.base import Kind
+
+_log = structlog.get_logger()
+
+
+class Walk:
+    """Takes one object through the nodes of one workflow, in order."""
+
+    def __init__(
+        self,
+        source: SourceObject,
+        address: Address,
+        job_id: str,
+        control: Control,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._source = source
+        self._address = address
+        self._job_id = job_id
+        self._control = control
+        self._now_ms = now_ms
+        self._handed_on: dict[int, list[NodeInput]] = {0: [NodeInput(key=source.listed.key)]}
+        self._states: dict[int, ExecutionState] = {0: ExecutionState.SUCCESS}
+
+    def outcomes(self, nodes: tuple[PlannedNode, ...]) -> list[NodeOutcome]:
+        """Run the nodes in order; a node that fails stops its branch alone."""
+        made = []
+        for planned in nodes:
+            outcome = self._outcome(planned)
+            self._states[planned.node.number] = outcome.state
+            made.append(outcome)
+        return made
+
+    def _outcome(self, planned: PlannedNode) -> NodeOutcome:
+        number = planned.node.number
+        inputs = [
+            handed for before in planned.node.predecessors for handed in self._handed_on[before]
+        ]
+        self._handed_on[number] = []
+        if not inputs:
+            return self._not_run(planned)
+        readable = [handed for handed in inputs if _can_read(planned, handed.key)]
+        if not readable:
+            message = f"{planned.node.type} does not read {inputs[0].key!r}"
+            return NodeOutcome(
+                number=number, state=ExecutionState.SKIPPED, code="Skipped", message=message
+            )
+        return self._run(planned, readable)
+
+    def _not_run(self, planned: PlannedNode) -> NodeOutcome:
+        before = [self._states[number] for number in planned.node.predecessors]
+        is_skipped = ExecutionState.FAILED not in before and ExecutionState.SKIPPED in before
+        return NodeOutcome(
+            number=planned.node.number,
+            state=ExecutionState.SKIPPED if is_skipped else ExecutionState.CANCEL,
+            code="Skipped" if is_skipped else "Cancel",
+            message="the node before it gave it nothing to read",
+        )
+
+    def _run(self, planned: PlannedNode, inputs: list[NodeInput]) -> NodeOutcome:
+        started_ms = self._now_ms()
+        results = NodeResults(names=lambda: self._names(planned))
+        outputs: list[OutputObject] = []
+        facts: dict[str, object] = {}
+        state, code, message = ExecutionState.SUCCESS, "Success", ""
+        for handed in inputs:
+            self._control.begin()
+            try:
+                workspace = NodeWorkspace(
+                    self._source, handed, planned.destination, results, self._control
+                )
+                result = planned.operation.run(planned.params, workspace)
+            except AttemptCancelledError:
+                raise
+            except PenstockError as error:
+                state, code, message = ExecutionState.FAILED, error.code, str(error)
+            except Exception as error:  # noqa: BLE001  # one object must not end its chunk
+                _log.exception("operation_broke", run_id=self._address.encode("i"))
+                state, code = ExecutionState.FAILED, "InternalError"
+                message = f"{type(error).__name__} in {planned.node.type}"
+            else:
+                outputs += result.outputs
+                facts.update(result.facts)
+            finally:
+                self._control.end()
+        if state is ExecutionState.SUCCESS:
+            self._handed_on[planned.node.number] = _handed_on(planned, inputs, outputs, results)
+        return NodeOutcome(
+            number=planned.node.number,
+            state=state,
+            code=code,
+            message=message,
+            started_ms=started_ms,
+            ended_ms=self._now_ms(),
+            outputs=tuple(outputs),
+            facts=facts,
+        )
+
+    def _names(self, planned: PlannedNode) -> Mapping[str, str]:
+        """What placeholders stand for that do not depend on the input."""
+        return {
+            "runid": self._address.encode("i"),
+            "jobid": self._address._replace(node=planned.node.number).encode(planned.letter),
+            "inventorytriggerjobid": self._job_id,
+        }
+
+
+def _handed_on(
+    planned: PlannedNode,
+    inputs: list[NodeInput],
+    outputs: list[OutputObject],
+    results: NodeResults,
+) -> list[NodeInput]:
+    """What the nodes behind a node read: its results, or what it looked at itself."""
+    if not planned.operation.needs_output:
+        return inputs
+    return [
+        NodeInput(key=output.key, path=results.published[output.key])
+        for output in outputs
+        if output.target == "Object"
+    ]
+
+
+def kind_of(key: str) -> Kind | None:
+    """What kind of thing an object is, by its extension; None where it has none."""
+    extension = extension_of(key)
+    if not extension:
+        return None
+    if extension in IMAGE_EXTENSIONS:
+        return Kind.IMAGE
+    if extension in VIDEO_EXTENSIONS:
+        return Kind.VIDEO
+    return Kind.AUDIO if extension in AUDIO_EXTENSIONS else Kind.OTHER
+
+
+def _can_read(planned: PlannedNode, key: str) -> bool:
+    kind = kind_of(key)
+    return kind is None or kind in planned.operation.reads
+
+
+def summary(
+    nodes: tuple[PlannedNode, ...], outcomes: list[NodeOutcome]
+) -> tuple[ExecutionState, str, str]:
+    """State, code and message of an execution."""
+    if not outcomes:
+        return ExecutionState.SKIPPED, "Skipped", "the workflow's ExtFilter leaves it out"
+    named = list(zip(nodes, outcomes, strict=True))
+    failed = [pair for pair in named if pair[1].state is ExecutionState.FAILED]
+    if failed:
+        messages = [f"{planned.node.name}: {outcome.message}" for planned, outcome in failed]
+        return ExecutionState.FAILED, failed[0][1].code, "; ".join(messages)
+    skipped = [pair[0].node.name for pair in named if pair[1].state is ExecutionState.SKIPPED]
+    if not skipped:
+        return ExecutionState.SUCCESS, "Success", ""
+    message = f"skipped: {', '.join(skipped)}"
+    if len(skipped) == len(named):
+        return ExecutionState.SKIPPED, "Skipped", message
+    return ExecutionState.SUCCESS, "Success", message
