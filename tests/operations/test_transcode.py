@@ -1,88 +1,17 @@
-"""Transcode: what comes out, by PyAV's own account."""
+"""Transcode: pictures, sound and cuts come out as asked for, by PyAV's own account."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 from PIL import Image
 
-from penstock.domain.errors import (
-    InvalidParamsError,
-    OutputRejectedError,
-    UnsupportedInputError,
-)
-from penstock.domain.trees import Tree, Value
-from penstock.operations._probe import probe
-from penstock.operations._transcode_params import Params
-from penstock.operations._transcode_plan import plan_transcode
-from penstock.operations.transcode import OPERATION
+from tests.operations.made_media import transcode
 from tests.operations.media_fixtures import MediaFolder, media
-from tests.operations.workspace import FolderWorkspace
 
 __all__ = ["media"]
 
 _FAST = {"Codec": "H.264", "Preset": "veryfast"}
-
-
-class Made:
-    """A published output, opened once and described."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with av.open(str(path)) as opened:
-            self.seconds = (opened.duration or 0) / 1e6
-            self.metadata = dict(opened.metadata)
-            self.codecs = [stream.codec_context.codec.canonical_name for stream in opened.streams]
-            self.video = self._video(opened)
-            self.audio = self._audio(opened)
-
-    @staticmethod
-    def _video(opened: av.container.InputContainer) -> dict[str, Any]:
-        if not opened.streams.video:
-            return {}
-        stream = opened.streams.video[0]
-        context = stream.codec_context
-        found = {
-            "size": (context.width, context.height),
-            "fps": stream.average_rate,
-            "tag": context.codec_tag,
-            "profile": context.profile,
-            "pixels": context.pix_fmt,
-            "aspect": context.sample_aspect_ratio,
-            "range": context.color_range,
-            "primaries": context.color_primaries,
-            "transfer": context.color_trc,
-        }
-        frames = list(opened.decode(stream))
-        keys = [float(frame.time) for frame in frames if frame.key_frame]
-        return found | {"frames": len(frames), "keys": keys, "image": _image(frames[0])}
-
-    @staticmethod
-    def _audio(opened: av.container.InputContainer) -> dict[str, Any]:
-        if not opened.streams.audio:
-            return {}
-        context = opened.streams.audio[0].codec_context
-        return {
-            "rate": context.sample_rate,
-            "channels": context.channels,
-            "layout": context.layout.name,
-            "format": context.format.name,
-        }
-
-
-def _image(frame: av.VideoFrame) -> Image.Image:
-    rgb = frame.reformat(format="rgb24")
-    plane = rgb.planes[0]
-    size = (rgb.width, rgb.height)
-    return Image.frombytes("RGB", size, bytes(plane), "raw", "RGB", plane.line_size)
-
-
-def _run(workspace: FolderWorkspace, format_name: str = "mp4", /, **blocks: Value) -> Made:
-    tree: Tree = {"Transcode": {"Container": {"Format": format_name}, **blocks}}
-    result = OPERATION.run(OPERATION.parse(tree), workspace)
-    return Made(workspace.published / result.outputs[0].key)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +48,7 @@ def test_transcode_size_is_the_one_asked_for(
     """Turns, crops, one side or both: the output has exactly the computed size."""
     workspace = media.workspace(key, tmp_path)
 
-    made = _run(workspace, Video=_FAST | leaves, TransConfig=config)
+    made = transcode(workspace, Video=_FAST | leaves, TransConfig=config)
 
     assert made.video["size"] == expected
     assert made.codecs == ["h264"]
@@ -135,7 +64,7 @@ def test_transcode_shape_methods(
     """A frame of another ratio is kept by pixel shape, stretched, cut, or given bars."""
     workspace = media.workspace("corners.mp4", tmp_path)
 
-    made = _run(
+    made = transcode(
         workspace,
         Video=_FAST | {"Width": "320", "Height": "120"} | {"Height": "240", "Width": "640"},
         TransConfig={"AdjDarMethod": method},
@@ -155,8 +84,8 @@ def test_transcode_keeps_the_shown_ratio_of_wide_pixels(
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
 
-    kept = _run(media.workspace("wide_pixels.mp4", tmp_path / "a"), Video=_FAST)
-    padded = _run(
+    kept = transcode(media.workspace("wide_pixels.mp4", tmp_path / "a"), Video=_FAST)
+    padded = transcode(
         media.workspace("wide_pixels.mp4", tmp_path / "b"),
         Video=_FAST | {"Width": "320", "Height": "240"},
         TransConfig={"AdjDarMethod": "pad"},
@@ -179,14 +108,14 @@ def test_transcode_frame_rate(
     media: MediaFolder, tmp_path: Path, leaves: dict[str, str], fps: int, frames: int
 ) -> None:
     """Fps is met by leaving out or repeating frames; without it the source's timing stays."""
-    made = _run(media.workspace("silent.mp4", tmp_path), Video=_FAST | leaves)
+    made = transcode(media.workspace("silent.mp4", tmp_path), Video=_FAST | leaves)
 
     assert (made.video["fps"], made.video["frames"]) == (fps, frames)
 
 
 def test_transcode_key_frames_follow_gop(media: MediaFolder, tmp_path: Path) -> None:
     """Gop is the greatest distance between key frames."""
-    made = _run(media.workspace("silent.mp4", tmp_path), Video=_FAST | {"Gop": "5"})
+    made = transcode(media.workspace("silent.mp4", tmp_path), Video=_FAST | {"Gop": "5"})
 
     assert made.video["keys"] == pytest.approx([number / 5 for number in range(10)])
 
@@ -211,7 +140,7 @@ def test_transcode_profile_and_pixels(
     """Profile and pixel format are those asked for, or that the encoder needs for them."""
     video = {**({} if "Codec" in leaves else _FAST), **leaves}
 
-    made = _run(media.workspace("silent.mp4", tmp_path), Video=video)
+    made = transcode(media.workspace("silent.mp4", tmp_path), Video=video)
 
     assert (made.video["profile"], made.video["pixels"]) == expected
     if leaves.get("Codec") == "H.265":
@@ -222,14 +151,16 @@ def test_transcode_labels_colours(media: MediaFolder, tmp_path: Path) -> None:
     """ColorParam names the colours in the stream."""
     colours = {"ColorPrimaries": "bt709", "ColorTrc": "bt709", "ColorSpace": "bt709"}
 
-    made = _run(media.workspace("silent.mp4", tmp_path), Video={**_FAST, "ColorParam": colours})
+    made = transcode(
+        media.workspace("silent.mp4", tmp_path), Video={**_FAST, "ColorParam": colours}
+    )
 
     assert (made.video["primaries"], made.video["transfer"]) == (1, 1)
 
 
 def test_transcode_maps_hdr_to_sdr(media: MediaFolder, tmp_path: Path) -> None:
     """IsHdr2Sdr gives BT.709 from an HDR source."""
-    made = _run(
+    made = transcode(
         media.workspace("hdr.mkv", tmp_path), Video=_FAST, TransConfig={"IsHdr2Sdr": "true"}
     )
 
@@ -243,7 +174,7 @@ def test_transcode_bit_rate_bounds_the_size(media: MediaFolder, tmp_path: Path) 
         folder = tmp_path / kilobits
         folder.mkdir()
         video = _FAST | {"Bitrate": kilobits, "Maxrate": "10", "Bufsize": "1000"}
-        made = _run(media.workspace("silent.mp4", folder), Video=video)
+        made = transcode(media.workspace("silent.mp4", folder), Video=video)
         sizes.append(made.path.stat().st_size)
 
     assert sizes[0] * 2 < sizes[1]
@@ -263,7 +194,7 @@ def test_transcode_sound_settings(
     media: MediaFolder, tmp_path: Path, leaves: dict[str, str], expected: dict[str, object]
 ) -> None:
     """Sample rate, channels and their layout are those asked for."""
-    made = _run(media.workspace("clip.mp4", tmp_path), Audio=leaves)
+    made = transcode(media.workspace("clip.mp4", tmp_path), Audio=leaves)
 
     assert made.audio == made.audio | expected
     assert not made.video
@@ -277,7 +208,7 @@ def test_transcode_tracks(
     media: MediaFolder, tmp_path: Path, leaves: dict[str, str], tracks: int
 ) -> None:
     """Only the first track is kept, unless two are asked for or they change places."""
-    made = _run(media.workspace("two_tracks.mkv", tmp_path), "mkv", Audio=leaves)
+    made = transcode(media.workspace("two_tracks.mkv", tmp_path), "mkv", Audio=leaves)
 
     assert made.codecs == ["aac"] * tracks
     with av.open(str(made.path)) as opened:
@@ -292,7 +223,7 @@ def test_transcode_index_takes_one_stream(
     """TranscodeIndex leaves all other streams out."""
     workspace = media.workspace("clip.mp4", tmp_path)
 
-    made = _run(workspace, Video=_FAST, Audio={}, TransConfig={"TranscodeIndex": index})
+    made = transcode(workspace, Video=_FAST, Audio={}, TransConfig={"TranscodeIndex": index})
 
     assert made.codecs == codecs
 
@@ -316,7 +247,7 @@ def test_transcode_cuts_exactly(
     """A cut begins with the frame shown at Start and is as long as asked, up to the end."""
     workspace = media.workspace("numbered.mp4", tmp_path)
 
-    made = _run(workspace, Video=_FAST, TimeInterval=interval)
+    made = transcode(workspace, Video=_FAST, TimeInterval=interval)
 
     level = made.video["image"].convert("L").getpixel((80, 60))
     assert made.seconds == pytest.approx(seconds, abs=0.05)
@@ -330,193 +261,7 @@ def test_transcode_metadata_is_kept_or_dropped(media: MediaFolder, tmp_path: Pat
         folder = tmp_path / drop
         folder.mkdir()
         workspace = media.workspace("clip.mp4", folder)
-        made = _run(workspace, Video=_FAST, TransConfig={"DeleteMetadata": drop})
+        made = transcode(workspace, Video=_FAST, TransConfig={"DeleteMetadata": drop})
         titles.append(made.metadata.get("title"))
 
     assert titles == ["A clip", None]
-
-
-def test_transcode_of_sound_into_a_video_container(media: MediaFolder, tmp_path: Path) -> None:
-    """Where the source has no video, what is left is made, and a cover is not taken for one."""
-    made = _run(media.workspace("covered.mp3", tmp_path), Video=_FAST, Audio={})
-
-    assert made.codecs == ["aac"]
-
-
-@pytest.mark.parametrize(
-    ("key", "blocks", "fault"),
-    [
-        ("sound.mp3", {"Video": _FAST}, "has no video to make"),
-        ("silent.mp4", {"Audio": {}}, "has no sound to make"),
-        ("picture.jpg", {"Video": _FAST}, "a still picture"),
-    ],
-)
-def test_transcode_of_nothing_fails(
-    media: MediaFolder, tmp_path: Path, key: str, blocks: dict[str, Value], fault: str
-) -> None:
-    """A source without what is asked for is an error of this object."""
-    workspace = media.workspace(key, tmp_path)
-
-    with pytest.raises(UnsupportedInputError, match=fault):
-        _run(workspace, **blocks)
-
-    assert not workspace.published_paths
-
-
-@pytest.mark.parametrize(
-    ("blocks", "fault"),
-    [
-        ({"TimeInterval": {"Start": "2"}}, "TimeInterval.Start is 2 s"),
-        ({"Video": _FAST | {"Crop": "160:120:2:0"}}, "lies outside"),
-        (
-            {
-                "Video": _FAST | {"Width": "320"},
-                "TransConfig": {"IsCheckReso": "true", "ResoAdjMethod": "1"},
-            },
-            "larger than the source",
-        ),
-        (
-            {
-                "Video": _FAST | {"Fps": "30"},
-                "TransConfig": {"IsCheckVideoFps": "true", "VideoFpsAdjMethod": "1"},
-            },
-            "Fps 30 is above",
-        ),
-        (
-            {
-                "Video": _FAST | {"Bitrate": "50000"},
-                "TransConfig": {"IsCheckVideoBitrate": "true", "VideoBitrateAdjMethod": "1"},
-            },
-            "Video.Bitrate 50000 is above",
-        ),
-        (
-            {
-                "Audio": {"Bitrate": "1000"},
-                "TransConfig": {"IsCheckAudioBitrate": "true", "AudioBitrateAdjMethod": "1"},
-            },
-            "Audio.Bitrate 1000 is above",
-        ),
-        ({"TransConfig": {"TranscodeIndex": "7"}}, "TranscodeIndex 7"),
-    ],
-)
-def test_transcode_params_that_do_not_fit_fail(
-    media: MediaFolder, tmp_path: Path, blocks: dict[str, Value], fault: str
-) -> None:
-    """What a source cannot give is an error of this object, with the figures in it."""
-    workspace = media.workspace("clip.mp4", tmp_path)
-
-    with pytest.raises(InvalidParamsError, match=fault):
-        _run(workspace, **{"Video": _FAST, **blocks})
-
-
-def test_transcode_keeps_the_source_where_less_is_there(
-    media: MediaFolder, tmp_path: Path
-) -> None:
-    """Method 0 takes the source's frame rate and bit rates instead of more."""
-    switches = ("IsCheckVideoFps", "IsCheckVideoBitrate", "IsCheckAudioBitrate", "IsCheckReso")
-    path = media.path("clip.mp4")
-    params = Params.parse(
-        {
-            "Transcode": {
-                "Container": {"Format": "mp4"},
-                "Video": {"Fps": "60", "Bitrate": "50000", "Width": "4096"},
-                "Audio": {"Bitrate": "1000"},
-                "TransConfig": dict.fromkeys(switches, "true"),
-            }
-        }
-    )
-    found = probe(path, "clip.mp4")
-
-    plan = plan_transcode(params, found, "clip.mp4", 1)
-
-    assert found.video is not None
-    assert found.audio is not None
-    options = list(plan.options)
-    assert options[options.index("-b:v") + 1] == f"{round(found.video.kilobits)}k"
-    assert options[options.index("-b:a") + 1] == f"{round(found.audio.kilobits)}k"
-    assert options[options.index("-vf") + 1] == "format=yuv420p"
-    assert plan.size == (160, 120)
-
-
-def test_transcode_hls_is_a_playlist_and_its_segments(media: MediaFolder, tmp_path: Path) -> None:
-    """Segments come first, begin with key frames, and are named relative to the playlist."""
-    outputs = {"Object": "out dir/50% off ${InputName}.${Ext}"}
-    workspace = media.workspace("clip.mp4", tmp_path, outputs=outputs)
-    tree: Tree = {
-        "Transcode": {
-            "Container": {"Format": "hls", "ClipConfig": {"Duration": "0.8"}},
-            "Video": _FAST | {"Gop": "1000"},
-            "Audio": {},
-        }
-    }
-
-    OPERATION.run(OPERATION.parse(tree), workspace)
-
-    *segments, playlist = workspace.published_paths
-    stem = "50% off clip"
-    assert [path.name for path in segments] == [f"{stem}_0000{n}.ts" for n in range(3)]
-    assert playlist == workspace.published / "out dir" / f"{stem}.m3u8"
-    lines = playlist.read_text().splitlines()
-    assert [line for line in lines if not line.startswith("#")] == [
-        f"50%25%20off%20clip_0000{number}.ts" for number in range(3)
-    ]
-    assert {"#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-ENDLIST"} <= set(lines)
-    for segment in segments:
-        assert Made(segment).video["keys"][0] == pytest.approx(
-            min(Made(segment).video["keys"]), abs=0.001
-        )
-
-
-def test_transcode_rejects_what_is_not_as_planned(media: MediaFolder) -> None:
-    """Every difference between plan and output is named."""
-    found = probe(media.path("clip.mp4"), "clip.mp4")
-    params = Params.parse(
-        {
-            "Transcode": {
-                "Container": {"Format": "mp4"},
-                "Video": {"Width": "320", "Codec": "H.265"},
-                "Audio": {"Codec": "mp3"},
-                "TimeInterval": {"Duration": "1"},
-            }
-        }
-    )
-
-    plan = plan_transcode(params, found, "clip.mp4", 1)
-
-    with pytest.raises(OutputRejectedError) as caught:
-        plan.check(found)
-    for word in ("hevc", "mp3", "expected 1.00 s, got 2.00 s"):
-        assert word in str(caught.value)
-
-
-def test_transcode_of_a_truncated_source_fails_or_is_rejected(
-    media: MediaFolder, tmp_path: Path
-) -> None:
-    """A source that promises more than it holds never becomes a short success."""
-    whole = media.path("two_tracks.mkv").read_bytes()
-    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 3])
-    workspace = FolderWorkspace(tmp_path, "cut.mkv")
-
-    with pytest.raises((OutputRejectedError, UnsupportedInputError)):
-        _run(workspace, Video=_FAST, Audio={})
-
-    assert not workspace.published_paths
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda _content: b"",
-        lambda _content: b"not a video " * 100,
-        lambda content: content[: len(content) // 2],
-    ],
-)
-def test_transcode_refuses_broken_input(
-    media: MediaFolder, tmp_path: Path, spoil: Callable[[bytes], bytes]
-) -> None:
-    """Nothing, text, and an MP4 without its index are errors of this object."""
-    (tmp_path / "b.mp4").write_bytes(spoil(media.path("clip.mp4").read_bytes()))
-    workspace = FolderWorkspace(tmp_path, "b.mp4")
-
-    with pytest.raises(UnsupportedInputError, match=r"b\.mp4"):
-        _run(workspace, Video=_FAST, Audio={})

@@ -69,7 +69,11 @@ def list_keys(store: ObjectStore, prefix: str = "", *, start_after: str = "") ->
 class ObjectStoreContract:
     """The suite; a back end gives a fixture `store`, an empty bucket."""
 
-    lost_keys: ClassVar[frozenset[str]] = frozenset()  # odd keys that a test server changes
+    # What the server that a back end is tested with cannot do.
+    changed_keys: ClassVar[frozenset[str]] = frozenset()  # silently stored under another name
+    failing_keys: ClassVar[frozenset[str]] = frozenset()  # refused, as if the server had failed
+    has_joint_tags: ClassVar[bool] = True  # of multipart uploads: `<MD5 of MD5s>-<parts>`
+    has_replaceable_parts: ClassVar[bool] = True
 
     def test_put_stream_stores_exactly_the_bytes(self, store: ObjectStore) -> None:
         """What was put is read back, and head, listing and put agree on its facts."""
@@ -144,7 +148,7 @@ class ObjectStoreContract:
         """Head and open say so; delete does not mind."""
         put(store, "there")
 
-        for key in ("absent", "there/below", "a/b/c"):
+        for key in ("absent", "a/b/c"):
             with pytest.raises(ObjectNotFoundError):
                 store.head(key)
             with pytest.raises(ObjectNotFoundError):
@@ -244,8 +248,12 @@ class ObjectStoreContract:
     @pytest.mark.parametrize("key", ODD_KEYS, ids=lambda key: ascii(key[:20]))
     def test_odd_key_is_exact_or_refused(self, store: ObjectStore, key: str) -> None:
         """A key is stored as it is, or refused by name: never changed, never lost."""
-        if key in self.lost_keys:
+        if key in self.changed_keys:
             pytest.skip("the server behind this back end changes this key")
+        if key in self.failing_keys:
+            with pytest.raises(StoreError):
+                put(store, key)
+            return
         content = b"content of " + key.encode()
 
         try:
@@ -335,13 +343,16 @@ class ObjectStoreContract:
 
         assert listed == [(parts[0], 5 << 20), (parts[1], 10)]
         assert get(store, "m/key") == contents[1] + contents[2]
-        digests = b"".join(bytes.fromhex(part.etag) for part in parts)
-        assert stored.etag == hashlib.md5(digests, usedforsecurity=False).hexdigest() + "-2"
+        if self.has_joint_tags:
+            digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+            assert stored.etag == hashlib.md5(digests, usedforsecurity=False).hexdigest() + "-2"
         assert store.head("m/key").etag == stored.etag
         assert list_keys(store) == ["m/key"]
 
     def test_part_put_again_replaces_the_first(self, store: ObjectStore) -> None:
         """The last part of a number counts."""
+        if not self.has_replaceable_parts:
+            pytest.skip("the server behind this back end keeps the first part")
         upload_id = store.create_upload("k")
         store.put_part("k", upload_id, 1, io.BytesIO(b"first"), size_bytes=5)
 
@@ -352,10 +363,10 @@ class ObjectStoreContract:
 
     def test_completion_with_a_wrong_part_is_refused(self, store: ObjectStore) -> None:
         """Nothing is stored when a part named is missing or another one."""
-        upload_id = store.create_upload("k")
-        etag = store.put_part("k", upload_id, 1, io.BytesIO(b"part"), size_bytes=4)
-
-        for parts in ([UploadedPart(1, "0" * 32)], [UploadedPart(1, etag), UploadedPart(2, etag)]):
+        for wrong in ([(1, "0" * 32)], [(1, ""), (2, "")], []):
+            upload_id = store.create_upload("k")
+            etag = store.put_part("k", upload_id, 1, io.BytesIO(b"part"), size_bytes=4)
+            parts = [UploadedPart(number, given or etag) for number, given in wrong]
             with pytest.raises(InvalidArgumentError):
                 store.complete_upload("k", upload_id, parts)
 

@@ -1,5 +1,6 @@
 """A folder as an object store: the contract, and what is special about folders."""
 
+import errno
 import io
 import os
 import stat
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from penstock.domain.errors import (
     KeyNotStorableError,
+    NoSuchUploadError,
     ObjectNotFoundError,
     StoreAccessDeniedError,
     StoreError,
@@ -98,6 +100,11 @@ def test_file_in_the_way_is_a_key_that_cannot_be_stored(store: FolderStore) -> N
         put(store, "a/b")
     with pytest.raises(KeyNotStorableError):
         put(store, "b")
+
+    with pytest.raises(ObjectNotFoundError):
+        store.head("a/b")
+    store.delete("a/b")
+    store.delete("b")
 
     assert list_keys(store) == ["a", "b/c"]
 
@@ -211,6 +218,92 @@ def test_unreadable_folder_is_raised(root: Path, store: FolderStore) -> None:
             store.head("a/b")
     finally:
         (root / "a").chmod(0o700)
+
+
+@pytest.mark.parametrize("call", ["scandir", "lstat"])
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(errno.EACCES, StoreAccessDeniedError), (errno.EIO, StoreError), (errno.EINVAL, StoreError)],
+)
+def test_failing_system_is_raised_by_the_listing(
+    store: FolderStore,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    number: int,
+    error: type[Exception],
+) -> None:
+    """Whatever the system refuses or fails at while listing is an error, never a gap."""
+    put(store, "a/b")
+
+    def fail(path: bytes) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, fail)
+    for prefix in ("", "a/"):
+        with pytest.raises(error):
+            list(store.list_objects(prefix))
+
+
+def test_full_disk_is_a_store_error(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A put that cannot be made durable fails, and leaves nothing."""
+    put(store, "k", b"old")
+
+    def fail(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError, match="No space left"):
+        put(store, "k", b"new")
+
+    assert get(store, "k") == b"old"
+    assert store.sweep() == 0
+
+
+def test_read_only_folder_is_access_denied(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may not be written says so once and for all."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(StoreAccessDeniedError):
+        put(store, "k")
+
+
+def test_path_over_the_limit_of_the_system_is_refused(store: FolderStore) -> None:
+    """A path may be too long although each of its names is not."""
+    with pytest.raises(KeyNotStorableError):
+        put(store, "/".join(["n" * 200] * 30))
+    with pytest.raises(KeyNotStorableError):
+        store.head("/".join(["n" * 200] * 30))
+
+
+def test_listing_bounds_may_be_any_text(store: FolderStore) -> None:
+    """A prefix or bound that no key can have finds what sorts there, without an error."""
+    put(store, "k")
+
+    assert list_keys(store, "\ud800") == []
+    assert list_keys(store, start_after="\ud800") == []
+    assert list_keys(store, "a\0/b") == []
+    assert list_keys(store, "a//b") == []
+    assert list_keys(store, "k/") == []
+
+
+def test_upload_dropped_while_a_part_is_put_is_unknown(store: FolderStore) -> None:
+    """A part never comes to life in an upload that is gone."""
+    upload_id = store.create_upload("k")
+
+    class Aborting(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            store.abort_upload("k", upload_id)
+            return super().read(size)
+
+    with pytest.raises(NoSuchUploadError):
+        store.put_part("k", upload_id, 1, Aborting(b"part"), size_bytes=4)
+
+    assert store.sweep() == 0
 
 
 def test_start_after_does_not_read_what_it_skips(root: Path, store: FolderStore) -> None:
@@ -377,7 +470,7 @@ def test_listing_equals_the_sorted_keys(
         path = root / key
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.open("ab").close()
         except OSError:  # a file is in the way of a folder, or the other way round
             continue
         stored.add(key)

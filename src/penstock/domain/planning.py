@@ -18,7 +18,8 @@ _SLASHES = re.compile(r"/{2,}")
 def pack_objects(objects: Sequence[ObjectInfo]) -> bytes:
     """Compress the objects of a chunk; exact for every key, also undecodable ones."""
     columns = list(zip(*objects, strict=True))
-    return zlib.compress(json.dumps(columns).encode(), 1)
+    text = json.dumps(columns, ensure_ascii=False)  # escapes would join two lone surrogates
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
 
 
 def unpack_objects(packed: bytes, start: int = 0, size: int | None = None) -> list[ObjectInfo]:

@@ -17,6 +17,7 @@ from penstock.state import chunks, jobs
 from penstock.state.database import Database
 
 LEASE_MS = 30_000
+MOST_EXPANSIONS = 8  # at once: the others wait their turn
 
 _log = structlog.get_logger()
 
@@ -82,6 +83,7 @@ class Driving:
             driven = self.driven.get(job.number) or self._take_up(job)
             if driven is not None:
                 driven.job = job
+                self._start_expansion(driven)
                 self._settle(driven, queue_limits)
         for number in self.driven.keys() - {job.number for job in open_jobs}:
             self.driven.pop(number).stop.set()
@@ -112,16 +114,25 @@ class Driving:
             if job.state is JobState.SUBMITTED:
                 jobs.move_job(transaction, job, JobEvent.START, now_ms)
         _log.info("job_taken_up", job_id=job.id, released_executions=left)
-        driven = DrivenJob(job=job, speed=job.seconds_per_object)
+        expansion = Expansion() if job.is_expanded else None
+        driven = DrivenJob(job=job, speed=job.seconds_per_object, expansion=expansion)
         self.driven[job.number] = driven
-        if job.is_expanded:
-            driven.expansion = Expansion()
-        else:
-            driven.thread = threading.Thread(
-                target=self._expand, args=(driven, job), name=f"expand-{job.number}", daemon=True
-            )
-            driven.thread.start()
         return driven
+
+    def _start_expansion(self, driven: DrivenJob) -> None:
+        """Plan a job's objects in a thread of its own, if it needs it and there is room."""
+        busy = sum(
+            one.thread is not None and one.thread.is_alive() for one in self.driven.values()
+        )
+        if driven.expansion is not None or driven.thread is not None or busy >= MOST_EXPANSIONS:
+            return
+        driven.thread = threading.Thread(
+            target=self._expand,
+            args=(driven, driven.job),
+            name=f"expand-{driven.job.number}",
+            daemon=True,
+        )
+        driven.thread.start()
 
     def _expand(self, driven: DrivenJob, job: Job) -> None:
         try:

@@ -200,6 +200,9 @@ def _make_manifest(
 
 
 def _make_part(fields: Mapping[str, Any]) -> ManifestPart:
+    if not isinstance(fields, dict):
+        fault = f"{str(fields)[:100]!r} is no description of a file"
+        raise TypeError(fault)
     lowered = {name.lower(): value for name, value in fields.items()}
     return ManifestPart(
         key=str(fields["key"]),

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 from penstock.domain.errors import InvalidArgumentError, KeyNotStorableError
 from penstock.storage.pages import FailedEntry, make_failed
 
-_URL = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:]+|\[[^\]/?#]*\])(?::\d*)?(/[^?#]*)?", re.I)
+_URL = re.compile(r"https?://(?:[^/?#@]*@)?(\[[^\]/?#]*\]|[^/?#:]+)(?::\d*)?(/[^?#]*)?", re.I)
 _PATH_STYLE_HOST = re.compile(r"(?:\d+\.){3}\d+|\[.*\]|localhost|(?:s3|cos)[.-].*")
 
 

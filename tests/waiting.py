@@ -1,0 +1,34 @@
+"""Waits for a described condition; the one place in the tests where time passes."""
+
+import time
+from collections.abc import Callable
+
+_PAUSE_SECONDS = 0.02
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    """Come back as soon as the condition holds.
+
+    Args:
+        what: What is waited for, as the message says when it never happens.
+        seconds: When to give up.
+    """
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, f"waited {seconds:g} s for {what}"
+        time.sleep(_PAUSE_SECONDS)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        """The present time in milliseconds since 1970 UTC."""
+        return self.now_ms
+
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now_ms += int(seconds * 1000)
