@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.sdk import Cloud
-from tests.e2e.servers import Server
+from tests.e2e.servers import Server, s3_environment, s3_url
 from tests.storage.servers import S3Server, rclone_server
 
 S3_BUCKET = "served"
@@ -18,16 +18,6 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     names = (S3_BUCKET, "input", "output")
     with rclone_server(tmp_path_factory.mktemp("s3"), buckets=names) as running:
         yield running
-
-
-def s3_url(server: S3Server, bucket: str) -> str:
-    """The storage URL of a bucket there."""
-    return f"s3://{bucket}?endpoint={server.endpoint}&region=us-east-1"
-
-
-def s3_environment(server: S3Server) -> dict[str, str]:
-    """The keys to it, where programs look for them."""
-    return {"AWS_ACCESS_KEY_ID": server.secret_id, "AWS_SECRET_ACCESS_KEY": server.secret_key}
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qcloud_cos import CosConfig, CosS3Client
 
+from tests.storage.servers import S3Server
 from tests.waiting import wait_until
 
 BUCKET = "demo-1250000000"
@@ -162,6 +163,16 @@ class Server:
             for pid in _processes()
             if "ffmpeg" in _command(pid).partition(" ")[0] and _is_within(pid, self.data)
         }
+
+
+def s3_url(server: S3Server, bucket: str) -> str:
+    """The storage URL of a bucket there."""
+    return f"s3://{bucket}?endpoint={server.endpoint}&region=us-east-1"
+
+
+def s3_environment(server: S3Server) -> dict[str, str]:
+    """The keys to it, where programs look for them."""
+    return {"AWS_ACCESS_KEY_ID": server.secret_id, "AWS_SECRET_ACCESS_KEY": server.secret_key}
 
 
 def children_of(parent: int) -> set[int]:

@@ -1,45 +1,31 @@
 """Inventories: their rows, their checks, and going on from a cursor."""
 
-import csv
 import gzip
-import hashlib
-import io
-import json
-import sys
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import pyarrow
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.domain.errors import InvalidArgumentError, InventoryError, ObjectNotFoundError
-from penstock.domain.selection import ObjectInfo
-from penstock.storage._inventory_csv import CsvRows, split_rows
 from penstock.storage.folder import FolderStore
-from penstock.storage.manifest import ManifestSource, read_manifest
-from penstock.storage.pages import FailedEntry
-from tests.storage.contract import put
-
-KEY = "inventory/manifest.json"
-SCHEMA = "Appid, Bucket, Key, Size, LastModifiedDate, ETag, StorageClass"
-TIME = "2024-01-02T03:04:05.678Z"
-TIME_MS = 1_704_164_645_678
-BUCKETS = {"demo-1250000000"}
-
-
-class RemoteStore(FolderStore):
-    """A store that keeps no local files, as far as anyone can tell."""
-
-    def local_path(self, key: str) -> Path | None:
-        """None."""
-        return None
+from penstock.storage.manifest import read_manifest
+from tests.storage.inventories import (
+    BUCKETS,
+    KEY,
+    TIME_MS,
+    RemoteStore,
+    encode_table,
+    put_inventory,
+    read_all,
+    row,
+    source,
+)
+from tests.storage.objects import put
 
 
 @pytest.fixture(params=[FolderStore, RemoteStore])
@@ -47,51 +33,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> FolderStore:
     """An empty bucket, with and without local files."""
     made: FolderStore = request.param(tmp_path / "bucket")
     return made
-
-
-def row(key: str, size: int = 7) -> str:
-    """A row of the usual columns."""
-    return f'"1250000000","demo","{key}","{size}","{TIME}","tag","STANDARD"\n'
-
-
-def put_inventory(store: FolderStore, *parts: bytes, **fields: object) -> None:
-    """Store data files and the manifest of COS that names them; None leaves a field out."""
-    files = []
-    for number, part in enumerate(parts):
-        key = f"inventory/{number}.csv.gz"
-        put(store, key, part)
-        digest = hashlib.md5(part, usedforsecurity=False).hexdigest()
-        files.append({"key": key, "size": str(len(part)), "md5Checksum": digest})
-    manifest = {
-        "sourceAppid": "1250000000",
-        "sourceBucket": "demo",
-        "fileFormat": "CSV",
-        "fileSchema": SCHEMA,
-        "files": files,
-        **fields,
-    }
-    kept = {name: value for name, value in manifest.items() if value is not None}
-    put(store, KEY, json.dumps(kept).encode())
-
-
-def source(store: FolderStore, tmp_path: Path) -> ManifestSource:
-    """The source of the stored inventory."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir(exist_ok=True)
-    return ManifestSource(store, KEY, bucket_names=BUCKETS, scratch=scratch)
-
-
-def read_all(
-    store: FolderStore, tmp_path: Path, *, page_size: int = 1000
-) -> tuple[list[ObjectInfo], list[FailedEntry]]:
-    """Everything that an inventory names."""
-    objects: list[ObjectInfo] = []
-    failed: list[FailedEntry] = []
-    for page in source(store, tmp_path).pages(page_size=page_size):
-        objects += page.objects
-        failed += page.failed
-    assert list((tmp_path / "scratch").iterdir()) == []
-    return objects, failed
 
 
 def test_inventory_of_cos_is_read(store: FolderStore, tmp_path: Path) -> None:
@@ -279,84 +220,6 @@ def test_missing_manifest_is_not_found(store: FolderStore, tmp_path: Path) -> No
         read_all(store, tmp_path)
 
 
-TABLE = pyarrow.table(
-    {
-        "bucket": ["demo"] * 5,
-        "key": ["a+b%20c", "old", "gone", "plain", None],
-        "is_latest": [True, False, True, None, True],
-        "is_delete_marker": [False, False, True, None, False],
-        "size": [7, 1, None, None, 3],
-        "last_modified_date": pyarrow.array(
-            [datetime(2024, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)] * 3 + [None] * 2,
-            pyarrow.timestamp("us", "UTC"),
-        ),
-        "e_tag": ["tag", "x", "x", None, "x"],
-    }
-)
-
-
-def encode_table(table: pyarrow.Table, file_format: str) -> bytes:
-    """A table as the bytes of a data file."""
-    sink = io.BytesIO()
-    if file_format == "ORC":
-        pyarrow.orc.write_table(table, sink)
-    else:
-        pyarrow.parquet.write_table(table, sink, row_group_size=2)
-    return sink.getvalue()
-
-
-@pytest.mark.parametrize("file_format", ["Parquet", "ORC"])
-def test_columnar_inventory_is_read(store: FolderStore, tmp_path: Path, file_format: str) -> None:
-    """Parquet and ORC files name their columns, and their keys are not encoded."""
-    put_inventory(
-        store,
-        encode_table(TABLE, file_format),
-        fileFormat=file_format,
-        fileSchema="message s3.inventory {}",
-    )
-
-    objects, failed = read_all(store, tmp_path)
-
-    assert objects == [("a+b%20c", 7, TIME_MS, "tag"), ("plain", -1, -1, "")]
-    assert [entry.message for entry in failed] == ["the row has no key"]
-
-
-@pytest.mark.parametrize("file_format", ["Parquet", "ORC"])
-@pytest.mark.parametrize("case", ["text", "no keys", "damaged", "bad key", "text time"])
-def test_columnar_faults_are_told(
-    store: FolderStore, tmp_path: Path, file_format: str, case: str
-) -> None:
-    """Files that are none, and keys that are no text, are told apart."""
-    table = pyarrow.table({"size" if case == "no keys" else "key": ["1"]})
-    if case == "bad key":
-        binary = pyarrow.array([b"\xff"], pyarrow.binary())
-        table = pyarrow.table({"key": binary})
-    if case == "text time":
-        table = pyarrow.table({"key": ["k"], "LastModifiedDate": [TIME], "size": ["x"]})
-    content = encode_table(table, file_format)
-    damaged = content[:3] + b"\xff" * len(content[3:])
-    content = {"text": b"key\n", "damaged": damaged}.get(case, content)
-    put_inventory(store, content, fileFormat=file_format)
-
-    if case == "bad key":
-        objects, failed = read_all(store, tmp_path)
-        assert (objects, failed[0].code) == ([], "InvalidKey")
-    else:
-        with pytest.raises(InventoryError):
-            read_all(store, tmp_path)
-
-
-def test_missing_pyarrow_is_told_with_its_remedy(
-    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the extra, a Parquet inventory names what to install."""
-    put_inventory(store, fileFormat="Parquet")
-    monkeypatch.setitem(sys.modules, "pyarrow.orc", None)
-
-    with pytest.raises(InventoryError, match=r"pip install 'penstock\[parquet\]'"):
-        read_all(store, tmp_path)
-
-
 @pytest.mark.parametrize(
     "cursor",
     [
@@ -415,78 +278,3 @@ def test_any_cursor_gives_the_rest(
         assert 1 <= len(page.objects) <= page_size
         rest = list(source(store, folder).pages(cursor=page.cursor, page_size=page_size))
         assert rest == pages[place + 1 :]
-
-
-FIELD = st.text(st.sampled_from('",\n\r a%'), max_size=4)
-LINES = st.lists(st.lists(FIELD, min_size=1, max_size=4), max_size=6)
-
-
-def write_rows(rows: Iterable[list[str]], quoting: int, line_end: str) -> str:
-    """Rows as `csv` writes them."""
-    target = io.StringIO()
-    csv.writer(target, quoting=quoting, lineterminator=line_end).writerows(rows)  # type: ignore[arg-type]
-    return target.getvalue()
-
-
-def split_all(text: str, width: int) -> list[list[str]]:
-    """The rows of a text by our splitter."""
-    return list(split_rows(iter(text.split("\n")[:-1]), width))
-
-
-@given(
-    rows=LINES,
-    # With "\n" as its line end, `csv` writes lone "\r" unquoted, and cannot read that again.
-    style=st.sampled_from(
-        [(csv.QUOTE_ALL, "\n"), (csv.QUOTE_ALL, "\r\n"), (csv.QUOTE_MINIMAL, "\r\n")]
-    ),
-    width=st.integers(1, 4),
-)
-def test_splitter_equals_csv_on_what_csv_writes(
-    rows: list[list[str]], style: tuple[int, str], width: int
-) -> None:
-    """Whatever the fields hold, the splitter gives the rows that `csv` gives."""
-    text = write_rows(rows, *style)
-
-    expected = [row for row in csv.reader(_lines(text)) if row]
-
-    assert split_all(text, width) == expected
-
-
-@given(
-    text=st.text(st.sampled_from('",\r\na')).map(lambda text: text + "\n"), width=st.integers(1, 3)
-)
-@example(text='"",","\n', width=2)
-@example(text='"a\n","b"\n', width=2)
-@example(text='"\n', width=1)
-def test_splitter_equals_csv_on_any_text(text: str, width: int) -> None:
-    """Even malformed text is split as `csv` splits it, or refused where `csv` refuses."""
-    try:
-        expected = [row for row in csv.reader(_lines(text)) if row]
-    except csv.Error:
-        with pytest.raises(ValueError, match="new-line"):
-            split_all(text, width)
-        return
-
-    assert split_all(text, width) == expected
-
-
-def _lines(text: str) -> Iterator[str]:
-    for line in text.split("\n")[:-1]:
-        yield line + "\n"
-
-
-@given(key=st.text(min_size=1).filter(lambda key: "\n" not in key and "\r" not in key))
-def test_any_key_survives_both_encodings(key: str) -> None:
-    """Percent-encoding and form encoding are undone exactly."""
-    for has_plus, encoded in ((False, quote(key)), (True, quote_plus(key))):
-        rows = CsvRows(["key"], has_plus_for_blank=has_plus)
-        objects, failed = rows.select([[encoded]])
-        assert (objects, failed) == ([ObjectInfo(key)], [])
-
-
-def test_skipping_past_the_end_gives_nothing() -> None:
-    """A cursor at the end of a data file has nothing after it."""
-    rows = CsvRows(["key"], has_plus_for_blank=False)
-
-    assert list(rows.read_rows(io.BytesIO(b"a\nb\n"), 2)) == []
-    assert list(rows.read_rows(io.BytesIO(b"a\nb\n"), 5)) == []

@@ -8,7 +8,7 @@ from penstock.domain.errors import InvalidArgumentError
 from penstock.storage.folder import FolderStore
 from penstock.storage.opening import open_store
 from penstock.storage.s3 import S3Store
-from tests.storage.contract import list_keys, put
+from tests.storage.objects import list_keys, put
 
 
 def test_folder_has_many_spellings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

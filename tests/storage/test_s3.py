@@ -22,7 +22,8 @@ from penstock.storage.base import ObjectStore
 from penstock.storage.opening import open_store
 from penstock.storage.s3 import S3Store
 from tests.storage.conftest import BUCKETS
-from tests.storage.contract import ObjectStoreContract, get, list_keys, put
+from tests.storage.contract import ObjectStoreContract
+from tests.storage.objects import get, list_keys, put
 from tests.storage.servers import S3Server
 
 PART = 16 << 20

@@ -13,7 +13,7 @@ from penstock.storage.object_urls import find_key, resolve_key
 from penstock.storage.pages import FailedEntry, make_failed
 from penstock.storage.sources import ListingSource, ObjectSource
 from penstock.storage.times import parse_http_time_ms, parse_time_ms
-from tests.storage.contract import put
+from tests.storage.objects import put
 
 BUCKETS = {"demo-1"}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from penstock.domain.errors import InvalidArgumentError, InventoryError, ObjectNotFoundError
 from penstock.storage.folder import FolderStore
 from penstock.storage.url_list import UrlListSource
-from tests.storage.contract import put
+from tests.storage.objects import put
 
 HOST = "https://demo-1250000000.cos.ap-x.myqcloud.com"
 BUCKETS = {"demo-1250000000"}

@@ -18,11 +18,13 @@ def list_bucket(connection: S3Connection, prefix: str, start_after: str) -> Iter
         StoreAccessDeniedError: The server refuses.
     """
     root = connection.location.root
-    length = len(root)
-    for found in _list_all(connection, root + prefix, start_after and root + start_after):
-        if not length:
-            yield found
-        elif key := found.key[length:]:
+    listed = _list_all(connection, root + prefix, start_after and root + start_after)
+    return _strip_root(listed, len(root)) if root else listed
+
+
+def _strip_root(listed: Iterator[ObjectInfo], length: int) -> Iterator[ObjectInfo]:
+    for found in listed:
+        if key := found.key[length:]:
             yield found._replace(key=key)
 
 

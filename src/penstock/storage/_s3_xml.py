@@ -89,6 +89,9 @@ def find_text(text: str, name: str) -> str:
 
 
 def _parse_contents(text: str, *, is_encoded: bool, has_literal_plus: bool) -> list[ObjectInfo]:
+    if is_encoded:
+        # A quote in a key is %22; these stand around entity tags, and one by one cost most.
+        text = text.replace("&quot;", "").replace("&#34;", "")
     keys = _KEY.findall(text)
     sizes = _SIZE.findall(text)
     times = _TIME.findall(text)

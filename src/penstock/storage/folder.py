@@ -193,8 +193,13 @@ class FolderStore:
                     os.rmdir(full)
 
     def sweep(self) -> int:
-        """Remove partial files of killed writers and uploads idle for a week; the number."""
-        with reading(""):
+        """Remove partial files of killed writers and uploads idle for a week; the number.
+
+        Raises:
+            StoreAccessDeniedError: The folder may not be written.
+            StoreError: The system failed.
+        """
+        with writing(""):
             return self._partial.sweep()
 
     def create_upload(self, key: str, *, content_type: str = "") -> str:
