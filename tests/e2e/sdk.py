@@ -149,6 +149,13 @@ class Cloud:
         detail: Answer = found
         return detail
 
+    def wait_execution(self, run_id: str) -> Answer:
+        """Poll an execution until it has ended."""
+        wait_until(
+            lambda: self.execution(run_id)["State"] in ENDED, f"execution {run_id} to end"
+        )
+        return self.execution(run_id)
+
     def only_execution(self, job_id: str) -> Answer:
         """The one execution of a job."""
         (entry,) = self.executions(BatchJobId=job_id)

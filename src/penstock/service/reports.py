@@ -7,7 +7,17 @@ from pathlib import Path
 
 from penstock.domain.views import Execution
 
-_CSV_COLUMNS = ("key", "workflow", "state", "code", "message", "seconds", "run_id", "outputs")
+_CSV_COLUMNS = (
+    "key",
+    "workflow",
+    "state",
+    "code",
+    "message",
+    "seconds",
+    "run_id",
+    "outputs",
+    "facts",
+)
 
 
 def write_report(path: Path, executions: Iterable[Execution]) -> None:
@@ -29,27 +39,29 @@ def write_report(path: Path, executions: Iterable[Execution]) -> None:
 def _json_lines(executions: Iterable[Execution]) -> Iterator[str]:
     for execution in executions:
         line = {
-            **_facts_of(execution),
+            **_columns(execution),
             "outputs": [
                 {"node": view.node.name, "key": output.key, "size_bytes": output.size_bytes}
                 for view in execution.nodes
                 for output in view.outcome.outputs
             ],
-            "facts": {
-                view.node.name: view.outcome.facts
-                for view in execution.nodes
-                if view.outcome.facts
-            },
+            "facts": _facts(execution),
         }
         yield json.dumps(line) + "\n"
 
 
 def _csv_row(execution: Execution) -> list[object]:
     keys = [output.key for view in execution.nodes for output in view.outcome.outputs]
-    return [*_facts_of(execution).values(), " ".join(keys)]
+    facts = json.dumps(_facts(execution)) if _facts(execution) else ""
+    return [*_columns(execution).values(), " ".join(keys), facts]
 
 
-def _facts_of(execution: Execution) -> dict[str, object]:
+def _facts(execution: Execution) -> dict[str, object]:
+    """What the nodes found out, by node name."""
+    return {view.node.name: view.outcome.facts for view in execution.nodes if view.outcome.facts}
+
+
+def _columns(execution: Execution) -> dict[str, object]:
     return {
         "key": execution.object_key,
         "workflow": execution.workflow.name,

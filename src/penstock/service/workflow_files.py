@@ -21,7 +21,8 @@ import yaml
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.requests import name_faults
 from penstock.domain.trees import Tree, Value
-from penstock.domain.workflows import END, START
+from penstock.domain.watching import WatchedTree
+from penstock.domain.workflows import END, START, parse_topology
 from penstock.operations.registry import OPERATIONS, find
 from penstock.service.topologies import check_topology
 
@@ -65,6 +66,9 @@ def read_workflow_file(text: str, file_name: str) -> WorkflowFile:
         check_topology(found.topology, lambda _id: None)
     except InvalidArgumentError as error:
         raise InvalidArgumentError(*map(reader.placed, error.faults)) from error
+    reader.check_names(found.topology)
+    if reader.faults:
+        raise InvalidArgumentError(*reader.faults)
     return found
 
 
@@ -74,6 +78,7 @@ class _Reader:
     def __init__(self, file_name: str) -> None:
         self._file_name = file_name
         self._marks: dict[str, yaml.Mark] = {}
+        self._params: dict[str, yaml.Node] = {}
         self.faults: list[str] = []
 
     def read(self, root: yaml.Node | None) -> WorkflowFile:
@@ -101,6 +106,19 @@ class _Reader:
         mark = self._marks.get(name)
         place = "1:1" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
         return f"{self._file_name}:{place}: {fault}"
+
+    def check_names(self, topology: Tree) -> None:
+        """Note every param that its operation never asks for: on the wire it would be ignored."""
+        for node in parse_topology(topology).nodes:
+            operation = find(node.type)
+            if operation is None or node.name not in self._params:
+                continue
+            watched = WatchedTree(node.operation)
+            operation.parse(watched)
+            for path in watched.unknown_names():
+                if path[0] == operation.block:
+                    message = f"{node.name}: {node.type} has no parameter {'.'.join(path[1:])}"
+                    self._fault(_key_at(self._params[node.name], path[1:]), message)
 
     def _start(self, node: yaml.Node) -> Tree:
         parts = dict(self._entries(node, "input", _INPUT_KEYS))
@@ -141,6 +159,7 @@ class _Reader:
             tree["TemplateId"] = self._text(parts["template"])
         if "params" in parts and operation is not None:
             tree[operation.block] = self._value(parts["params"])
+            self._params[name] = parts["params"]
         if "output" in parts:
             output = self._value(parts["output"])
             tree["Output"] = output if isinstance(output, Mapping) else {"Object": output}
@@ -197,3 +216,18 @@ class _Reader:
     def _fault(self, node: yaml.Node, message: str) -> None:
         mark = node.start_mark
         self.faults.append(f"{self._file_name}:{mark.line + 1}:{mark.column + 1}: {message}")
+
+
+def _key_at(node: yaml.Node, path: tuple[str, ...]) -> yaml.Node:
+    """The key in a mapping that a path of names leads to, as far as it can be followed."""
+    found = node
+    for name in path:
+        mappings = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        entries = [
+            pair for one in mappings if isinstance(one, yaml.MappingNode) for pair in one.value
+        ]
+        for key, value in entries:
+            if key.value == name:
+                found, node = key, value
+                break
+    return found
