@@ -7,7 +7,7 @@ twice or left out.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -80,15 +80,15 @@ class Expander:
                 if attempt == _TRIES or is_stopped():
                     return Expansion(code=error.code, message=str(error))
                 time.sleep(2.0 ** (attempt - 1) / 2)
-                job = replace(job, cursor=self._saved_cursor(job))
+                job = self._saved(job)
             except PenstockError as error:
                 return Expansion(code=error.code, message=str(error))
         raise AssertionError
 
-    def _saved_cursor(self, job: Job) -> str:
+    def _saved(self, job: Job) -> Job:
+        """The job as it is stored by now."""
         with self._database.read() as transaction:
-            saved = jobs.find_job(transaction, job.number)
-        return job.cursor if saved is None else saved.cursor
+            return jobs.find_job(transaction, job.number) or job
 
     def _expand(
         self, job: Job, is_stopped: Callable[[], bool], planned: Callable[[], None]
@@ -110,11 +110,9 @@ class Expander:
 
     def _flush(self, batch: "_Batch", *, is_expanded: bool) -> None:
         job = batch.job
+        packed = batch.pack(self._saved(job).seconds_per_object)
+        now_ms = self._now_ms()
         with self._database.write() as transaction:
-            saved = jobs.find_job(transaction, job.number)
-            speed = saved.seconds_per_object if saved is not None else None
-            packed = batch.pack(speed)
-            now_ms = self._now_ms()
             chunks.insert_chunks(transaction, job.number, packed, now_ms)
             executions = sum(size for _, size in packed) * len(job.workflows)
             jobs.add_counters(

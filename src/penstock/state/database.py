@@ -7,6 +7,7 @@ half way for want of it.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -33,6 +34,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._reader = engine
         self._writer = engine.execution_options(penstock_write=True)
+        self._write_lock = Lock()  # SQLite's own lock is waited for by sleeping, up to 100 ms
 
     @classmethod
     def open_sqlite(cls, path: Path) -> "Database":
@@ -61,7 +63,7 @@ class Database:
         Raises:
             BackendError: The database failed.
         """
-        with _translated(), self._writer.begin() as connection:
+        with _translated(), self._write_lock, self._writer.begin() as connection:
             yield connection
 
     @contextmanager
