@@ -5,7 +5,7 @@ from pathlib import Path
 
 from penstock.settings import Settings
 
-PAGE = Path(__file__).parents[2] / "docs/reference/cli.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/settings.md"
 ROW = re.compile(r"^\| `PENSTOCK_([A-Z_]+)` \|", re.MULTILINE)
 
 

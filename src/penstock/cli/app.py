@@ -62,7 +62,9 @@ def serve(
 def run(
     workflow: Annotated[Path, typer.Argument(help="Workflow file (YAML).")],
     source: Annotated[str, typer.Option("--input", help="URL or path of the source bucket.")],
-    output: Annotated[str, typer.Option(help="URL or path of the bucket for results.")],
+    output: Annotated[
+        str, typer.Option(help="URL or path of the bucket for results, if the workflow makes any.")
+    ] = "",
     prefix: Annotated[str, typer.Option(help="Only keys that begin with this.")] = "",
     manifest: Annotated[str, typer.Option(help="Key of an inventory's manifest.json.")] = "",
     url_file: Annotated[str, typer.Option(help="Key of a list of object URLs.")] = "",
@@ -84,8 +86,8 @@ def run(
     Interrupted in any way, the same command goes on where it stopped. Exit code: 0 all
     succeeded, 1 some objects failed, 2 bad usage or input, 3 the job could not be carried out.
     """
-    from penstock.cli.run import RunRequest  # noqa: PLC0415  # imported when called
-    from penstock.cli.run import run as work  # noqa: PLC0415
+    from penstock.cli.run import run as work  # noqa: PLC0415  # imported when called
+    from penstock.cli.run_request import RunRequest  # noqa: PLC0415
 
     request = RunRequest(
         workflow=workflow,

@@ -4,84 +4,43 @@ The state of a run lies in a folder named by a digest of its command line, so th
 command finds it again: after Ctrl-C, a crash or `kill -9` it goes on where it stopped.
 """
 
-import json
 import os
-import re
 import sys
 import time
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from penstock.bootstrap.system import System
+from penstock.cli.bucket_urls import absolute_url, make_folder
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, INTERRUPTED, OK, SOME_FAILED, explain
 from penstock.cli.progress import Progress
-from penstock.cli.serve import absolute_url, local_folder, make_folder
+from penstock.cli.run_request import SOURCE, TARGET, RunRequest, job_request, read_file
 from penstock.domain.errors import InvalidArgumentError, PenstockError
-from penstock.domain.jobs import InputKind, Job, JobType
-from penstock.domain.requests import JobRequest, read_input
+from penstock.domain.jobs import Job
+from penstock.domain.requests import JobRequest
 from penstock.domain.states import ExecutionState, JobState
-from penstock.domain.trees import Tree, child
-from penstock.domain.workflows import START
 from penstock.service.jobs import is_ended
 from penstock.service.reports import write_report
-from penstock.service.workflow_files import WorkflowFile, read_workflow_file
 from penstock.settings import read_settings
-from penstock.wire.times import parse_time
 
-_SOURCE = "input"
-_TARGET = "output"
 _MOST_SHOWN = 10
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """What the command line asks for; empty texts were not given.
-
-    Attributes:
-        workflow: The workflow file.
-        source: URL or path of the source bucket.
-        output: URL or path of the bucket for results.
-        prefix: Only keys that begin with this.
-        manifest: Key of an inventory's manifest.
-        url_file: Key of a URL list.
-        object_key: One key.
-        modified_after: Earliest last modification.
-        modified_before: Latest last modification.
-        report: Where to write the report; None for none.
-        is_dry_run: Whether to plan only.
-    """
-
-    workflow: Path
-    source: str
-    output: str
-    prefix: str
-    manifest: str
-    url_file: str
-    object_key: str
-    modified_after: str
-    modified_before: str
-    report: Path | None
-    is_dry_run: bool
 
 
 def run(request: RunRequest, config: Path | None, given: dict[str, Any]) -> int:
     """Carry out the command; the exit code."""
     try:
-        file = _read_file(request.workflow)
-        wanted = _job_request(request, file)
+        file = read_file(request.workflow)
+        wanted = job_request(request, file)
         folder = given.get("data") or _state_folder() / wanted.request_digest
         system = System(read_settings(config, **{**given, "data": folder}))
     except (PenstockError, OSError) as error:
         code = BAD_USAGE if isinstance(error, InvalidArgumentError) else COULD_NOT
         return explain(error, code)
     try:
-        system.buckets.bind(_SOURCE, absolute_url(request.source))
-        make_folder(request.output)
-        system.buckets.bind(_TARGET, absolute_url(request.output))
+        system.buckets.bind(SOURCE, absolute_url(request.source))
+        if request.output:
+            make_folder(request.output)
+            system.buckets.bind(TARGET, absolute_url(request.output))
         return _drive(system, request, wanted)
     except InvalidArgumentError as error:
         return explain(error, BAD_USAGE)
@@ -174,104 +133,6 @@ def _conclude(system: System, job: Job, request: RunRequest) -> int:
 def _failed(job: Job) -> int:
     _say(f"the job ended as {job.state}: {job.code}: {job.message}")
     return COULD_NOT
-
-
-def _read_file(path: Path) -> WorkflowFile:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read the workflow file {str(path)!r}: {error}"
-        raise InvalidArgumentError(message) from error
-    return read_workflow_file(text, str(path))
-
-
-def _job_request(request: RunRequest, file: WorkflowFile) -> JobRequest:
-    """The job that the command line describes.
-
-    Raises:
-        InvalidArgumentError: It describes none; names every fault.
-    """
-    faults: list[str] = []
-    named = {
-        InputKind.OBJECT: request.object_key,
-        InputKind.URL_FILE: request.url_file,
-        InputKind.MANIFEST: request.manifest,
-        InputKind.PREFIX: request.prefix,
-    }
-    job_input = read_input(named if any(named.values()) else {InputKind.PREFIX: "/"}, faults)
-    times = {}
-    for name in ("modified_after", "modified_before"):
-        try:
-            times[name] = _time(getattr(request, name), f"--{name.replace('_', '-')}")
-        except InvalidArgumentError as error:
-            faults += error.faults
-    folder = local_folder(request.source)
-    if folder is not None and not folder.is_dir():
-        faults.append(f"there is no input folder {str(folder)!r}")
-    if faults:
-        raise InvalidArgumentError(*faults)
-    within, is_same = _overlap(request)
-    facts = [
-        file.topology,
-        absolute_url(request.source),
-        absolute_url(request.output),
-        [*job_input.kind, job_input.value],
-        times,
-    ]
-    return JobRequest(
-        bucket=_SOURCE,
-        name=file.name,
-        type=JobType.WORKFLOW,
-        input=job_input,
-        topology=_with_target(file.topology),
-        topology_name=file.name,
-        modified_from_ms=times["modified_after"],
-        modified_to_ms=times["modified_before"],
-        excluded_prefix=within,
-        is_up_to_now=is_same,
-        is_dry_run=request.is_dry_run,
-        request_digest=sha256(json.dumps(facts).encode()).hexdigest()[:32],
-    )
-
-
-def _time(text: str, name: str) -> int | None:
-    """A time of the command line: UTC unless it says otherwise; a date is its first moment."""
-    if not text:
-        return None
-    if _DATE.fullmatch(text):
-        text += "T00:00:00"
-    return parse_time(text if _OFFSET.search(text) else f"{text}Z", name=name)
-
-
-def _overlap(request: RunRequest) -> tuple[str, bool]:
-    """The part of the source that results go to, and whether that is all of it.
-
-    Results that lie within the source are not taken up again as objects.
-    """
-    source, target = local_folder(request.source), local_folder(request.output)
-    if source is None or target is None:
-        return "", absolute_url(request.source) == absolute_url(request.output)
-    source, target = source.resolve(), target.resolve()
-    if source == target:
-        return "", True
-    within = f"{target.relative_to(source)}/" if target.is_relative_to(source) else ""
-    return within, source.is_relative_to(target)
-
-
-def _with_target(topology: Tree) -> Tree:
-    """The topology with every output in the target bucket."""
-    definitions = child(topology, "Nodes")
-    nodes: dict[str, Tree] = {}
-    for name in definitions:
-        node = child(definitions, name)
-        operation = child(node, "Operation")
-        output = child(operation, "Output")
-        if name != START and output:
-            changed = {**operation, "Output": {**output, "Bucket": _TARGET}}
-            nodes[name] = {**node, "Operation": changed}
-        else:
-            nodes[name] = node
-    return {**topology, "Nodes": nodes}
 
 
 def _state_folder() -> Path:

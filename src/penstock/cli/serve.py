@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from penstock.bootstrap.system import RootKey, System
+from penstock.cli.bucket_urls import absolute_url, make_folder
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, OK, explain
 from penstock.domain.errors import InvalidArgumentError, PenstockError
 from penstock.settings import read_settings
@@ -84,29 +85,6 @@ def _bind(system: System, binding: str) -> None:
         raise InvalidArgumentError(message)
     make_folder(url)
     system.buckets.bind(name, absolute_url(url))
-
-
-def make_folder(url: str) -> None:
-    """Make the folder of a bucket that lies in one."""
-    path = local_folder(url)
-    if path is not None:
-        path.mkdir(parents=True, exist_ok=True)
-
-
-def local_folder(url: str) -> Path | None:
-    """The folder that a storage URL or path names; None for other stores."""
-    from urllib.parse import unquote, urlsplit  # noqa: PLC0415
-
-    if "://" not in url:
-        return Path(url).absolute()
-    parts = urlsplit(url)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
-
-
-def absolute_url(url: str) -> str:
-    """A storage URL that means the same from every working directory."""
-    path = local_folder(url)
-    return url if path is None else path.absolute().as_uri()
 
 
 def _show_new_key(key: RootKey) -> None:
