@@ -1,6 +1,7 @@
 """One execution: one object through the nodes of one workflow."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 import structlog
 
@@ -56,9 +57,8 @@ class Walk:
 
     def _outcome(self, planned: PlannedNode) -> NodeOutcome:
         number = planned.node.number
-        inputs = [
-            handed for before in planned.node.predecessors for handed in self._handed_on[before]
-        ]
+        handed_on = [self._handed_on[before] for before in planned.node.predecessors]
+        inputs = list(dict.fromkeys(chain.from_iterable(handed_on)))  # the source may come twice
         self._handed_on[number] = []
         if not inputs:
             return self._not_run(planned)
