@@ -2,21 +2,25 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 _PAUSE_SECONDS = 0.02
 
+T = TypeVar("T")
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    """Come back as soon as the condition holds.
+
+def wait_until(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+    """Come back with what the condition gives as soon as it holds.
 
     Args:
         what: What is waited for, as the message says when it never happens.
         seconds: When to give up.
     """
     give_up_at = time.monotonic() + seconds
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < give_up_at, f"waited {seconds:g} s for {what}"
         time.sleep(_PAUSE_SECONDS)
+    return found
 
 
 class Clock:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
+from penstock.engine.commands import Answer, CancelJob, Command, Drain
 from penstock.engine.executor import GivenBack, Progressed, Report, WorkerDied
 from penstock.engine.runner import Assignment, ChunkOutcome
-from penstock.engine.worker import Answer, CancelJob, Command, Drain
 
 _CANCEL_SECONDS = 1.5  # then a worker that did not listen is killed: cancel promises two
 _SHORT_CHUNKS_AHEAD = 2
@@ -62,7 +62,8 @@ class LocalExecutor:
         for worker in self._workers:
             if any(assignment.job.number == job for assignment in worker.handed):
                 self._send(worker, CancelJob(job))
-            if worker.handed and worker.handed[0].job.number == job:
+            is_present = bool(worker.handed) and worker.handed[0].job.number == job
+            if is_present and worker.kill_at is None:  # asked again, it gets no more time
                 worker.kill_at = time.monotonic() + _CANCEL_SECONDS
 
     def drain(self) -> None:

@@ -15,32 +15,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from penstock.engine.commands import Answer, CancelJob, Command, Drain
 from penstock.engine.runner import Assignment, ChunkOutcome, Runner
 
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 30.0
 _OVERTIME_EXIT = 70
 _REPORT_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class CancelJob:
-    """Tells a worker to give up what it does for a job."""
-
-    job: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """Tells a worker to stop behind its present object and take no more."""
-
-
-Command = Assignment | CancelJob | Drain
-Answer = ChunkOutcome | float
-"""An outcome, or the share of the present chunk that is done."""
 
 
 class Worker:

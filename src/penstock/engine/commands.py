@@ -1,0 +1,26 @@
+"""What an executor and its worker processes tell each other, pickled over a pipe.
+
+In a module of its own: what a worker process runs is called `__main__` there, and a class of that
+module would not be the one that the executor's messages name.
+"""
+
+from dataclasses import dataclass
+
+from penstock.engine.runner import Assignment, ChunkOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJob:
+    """Tells a worker to give up what it does for a job."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Tells a worker to stop behind its present object and take no more."""
+
+
+Command = Assignment | CancelJob | Drain
+Answer = ChunkOutcome | float
+"""An outcome, or the share of the present chunk that is done."""
