@@ -32,7 +32,13 @@ class Settings(BaseSettings):
         "", description="Bucket of calls whose host names none; the only bucket if there is one."
     )
     secret_id: str = Field("", description="Secret id of the root access key.")
-    secret_key: str = Field("", description="Secret key of the root access key.")
+    secret_key: str = Field("", repr=False, description="Secret key of the root access key.")
+    master_key: str = Field(
+        "",
+        repr=False,
+        pattern="^([0-9a-fA-F]{64})?$",
+        description="What the secrets of access keys are sealed with: 64 hex digits.",
+    )
     database: str = Field("", description="Database URL; empty for SQLite in the data folder.")
     engine: str = Field("local", pattern="^local$", description="Who runs chunks: `local`.")
     workers: int = Field(

@@ -86,8 +86,11 @@ def serve(
     def note_created(bucket: str, stored: ObjectInfo) -> None:
         server.created.append((bucket, stored.key))
 
-    def note_action(_call: Call, action: str) -> None:
-        server.actions.append(action)
+    def note_action(_call: Call, actions: tuple[str, ...]) -> None:
+        server.actions.append(actions[0])
+
+    def secrets_of(secret_id: str, _token: str) -> list[str]:
+        return [ACCESS_KEY] if secret_id == ACCESS_KEY_ID else []
 
     service = ObjectService(
         store_of, buckets=lambda: list(stores), on_created=note_created, scratch=root
@@ -96,7 +99,7 @@ def serve(
         dispatcher=Dispatcher(
             router=Router(routes),
             find_object_action=ObjectCalls(service, threads, lambda: now).find,
-            authenticate=Authenticator({ACCESS_KEY_ID: ACCESS_KEY}.get, lambda: now).check,
+            authenticate=Authenticator(secrets_of, lambda: now).check,
             authorize=note_action,
             threads=threads,
             max_content_bytes=1 << 20,

@@ -36,9 +36,7 @@ def folder_server(
 
 
 @pytest.fixture(scope="session")
-def s3_backed_server(
-    tmp_path_factory: pytest.TempPathFactory, s3: S3Server
-) -> Iterator[Server]:
+def s3_backed_server(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> Iterator[Server]:
     """A running server whose bucket lies on S3."""
     server = Server(
         tmp_path_factory.mktemp("server"), s3_url(s3, S3_BUCKET), environment=s3_environment(s3)

@@ -85,7 +85,5 @@ def _csv(rows: Iterable[Row]) -> bytes:
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     for row in rows:
         key = quote(row.key, safe="/")
-        writer.writerow(
-            ("1250000000", "demo", key, row.size, row.modified, '"0"', "STANDARD")
-        )
+        writer.writerow(("1250000000", "demo", key, row.size, row.modified, '"0"', "STANDARD"))
     return text.getvalue().encode()

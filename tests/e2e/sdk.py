@@ -19,9 +19,11 @@ Answer = dict[str, Any]
 def node(operation: str, pattern: str = "", **params: Any) -> Answer:  # noqa: ANN401  # any tree
     """A node with its settings inline."""
     if not pattern:
-        return {"Type": operation, "Operation": {operation: params}} if params else {
-            "Type": operation
-        }
+        return (
+            {"Type": operation, "Operation": {operation: params}}
+            if params
+            else {"Type": operation}
+        )
     return {"Type": operation, "Operation": {operation: params, "Output": target(pattern)}}
 
 
@@ -126,7 +128,7 @@ class Cloud:
         wait_until(is_there, f"job {job_id} to be {' or '.join(sorted(wanted))}", seconds)
         return seen[0]
 
-    def executions(self, size: int = 100, **filters: str) -> list[Answer]:
+    def executions(self, *, size: int = 100, **filters: str) -> list[Answer]:
         """Every `WorkflowExecutionList` entry that matches, page by page."""
         found: list[Answer] = []
         chosen = {"WorkflowId": "", **filters}
@@ -151,9 +153,7 @@ class Cloud:
 
     def wait_execution(self, run_id: str) -> Answer:
         """Poll an execution until it has ended."""
-        wait_until(
-            lambda: self.execution(run_id)["State"] in ENDED, f"execution {run_id} to end"
-        )
+        wait_until(lambda: self.execution(run_id)["State"] in ENDED, f"execution {run_id} to end")
         return self.execution(run_id)
 
     def only_execution(self, job_id: str) -> Answer:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from qcloud_cos import CosConfig, CosS3Client
 
@@ -138,7 +139,7 @@ class Server:
         self, form: Form = Form.DOMAIN, *, secret_id: str = ACCESS_KEY_ID, secret: str = ACCESS_KEY
     ) -> CosS3Client:
         """The official SDK, unmodified, pointed here."""
-        where = {
+        where: dict[Form, dict[str, Any]] = {
             Form.DOMAIN: {
                 "IP": "127.0.0.1",
                 "Port": self.port,

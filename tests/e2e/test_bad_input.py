@@ -86,9 +86,7 @@ def job_body(workflow_id: str, **changed: object) -> Answer:
 def refuse(cloud: Cloud, body: Answer, bucket: str = BUCKET) -> Refusal:
     """The answer to a job that must be refused."""
     with pytest.raises(CosServiceError) as caught:
-        cloud.client.ci_create_inventory_trigger_jobs(
-            Bucket=bucket, JobBody=body, ContentType=XML
-        )
+        cloud.client.ci_create_inventory_trigger_jobs(Bucket=bucket, JobBody=body, ContentType=XML)
     error = caught.value
     return Refusal(error.get_status_code(), error.get_error_code(), error.get_error_msg())
 
@@ -275,9 +273,7 @@ def test_listed_object_that_vanished_fails_alone(cloud: Cloud) -> None:
         cloud.put(key, content)
     workflow_id = cloud.create_workflow(hashing(), "vanished")
 
-    detail = cloud.wait(
-        cloud.create_job(workflow_id, {"Manifest": f"vanished/list/{MANIFEST}"})
-    )
+    detail = cloud.wait(cloud.create_job(workflow_id, {"Manifest": f"vanished/list/{MANIFEST}"}))
 
     assert (detail["State"], detail["Counters"]) == (
         "Success",
@@ -369,7 +365,7 @@ def test_unsigned_request_is_refused(folder_server: Server, path: str) -> None:
 
 def test_sdk_with_a_wrong_secret_is_told(folder_server: Server) -> None:
     """The SDK reads the refusal as what it is."""
-    client = folder_server.client(secret="a-wrong-secret")  # noqa: S106
+    client = folder_server.client(secret="a-wrong-secret")
 
     with pytest.raises(CosServiceError) as caught:
         client.ci_get_workflow(Bucket=BUCKET)

@@ -105,9 +105,7 @@ def test_url_file_takes_its_lines(
     )
 
 
-def test_manifest_of_cos_takes_its_rows(
-    cloud: Cloud, workflow_id: str, keys: list[str]
-) -> None:
+def test_manifest_of_cos_takes_its_rows(cloud: Cloud, workflow_id: str, keys: list[str]) -> None:
     """An inventory of COS in two gzipped files with encoded keys takes exactly its rows."""
     parts = [[Row(key) for key in keys[:3]], [Row(key) for key in keys[3:]]]
     for key, content in cos_inventory("inventory", parts).items():
@@ -120,9 +118,7 @@ def test_manifest_of_cos_takes_its_rows(
     assert cloud.objects(job_id) == keys
 
 
-def test_manifest_of_s3_takes_its_rows(
-    cloud: Cloud, workflow_id: str, keys: list[str]
-) -> None:
+def test_manifest_of_s3_takes_its_rows(cloud: Cloud, workflow_id: str, keys: list[str]) -> None:
     """An inventory of S3 in Parquet takes exactly its rows."""
     for key, content in s3_inventory("parquet", map(Row, keys)).items():
         cloud.put(key, content)
@@ -144,9 +140,7 @@ def test_manifest_rows_are_filtered_by_time(
         cloud.put(key, content)
     bounds = interval("2024-02-01T08:00:00+0800", "2024-03-01T08:00:00+0800")
 
-    job_id = cloud.create_job(
-        workflow_id, {"Manifest": f"timed/{MANIFEST}"}, TimeInterval=bounds
-    )
+    job_id = cloud.create_job(workflow_id, {"Manifest": f"timed/{MANIFEST}"}, TimeInterval=bounds)
 
     detail = cloud.wait(job_id)
     assert detail["Operation"]["TimeInterval"] == bounds
@@ -185,9 +179,7 @@ def test_time_interval_tells_old_from_new(folder_cloud: Cloud, bucket_folder: Pa
     workflow_id = folder_cloud.create_workflow(hashing())
 
     def taken(bounds: Answer) -> list[str]:
-        job_id = folder_cloud.create_job(
-            workflow_id, {"Prefix": "ages/"}, TimeInterval=bounds
-        )
+        job_id = folder_cloud.create_job(workflow_id, {"Prefix": "ages/"}, TimeInterval=bounds)
         folder_cloud.wait(job_id)
         return folder_cloud.objects(job_id)
 

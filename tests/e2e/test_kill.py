@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -52,6 +52,42 @@ def start_job(server: Server) -> str:
     return cloud.create_job(workflow_id, {"Prefix": "in/"})
 
 
+def ended(data: Path) -> int:
+    """How many executions are recorded."""
+    with closing(open_state(data)) as state:
+        (rows,) = state.execute("SELECT count(*) FROM executions").fetchone()
+    return int(rows)
+
+
+def pass_time(seconds: float, unless: Callable[[], bool] = lambda: False) -> None:
+    """Let a random time pass, or less when a condition holds."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > until or unless(), "a random moment")
+
+
+def kill_at_work(server: Server, bucket: Path, moments: random.Random, most: int) -> None:
+    """Kill a server up to two seconds after it began to publish, in the middle of its chunks.
+
+    Args:
+        most: Kill it at once when more executions than these are recorded.
+    """
+    out = bucket / "out"
+    before = out.stat().st_mtime_ns if out.exists() else 0
+    wait_until(
+        lambda: out.exists() and out.stat().st_mtime_ns != before, "it to publish", JOB_SECONDS
+    )
+    pass_time(moments.uniform(0, 2.2), unless=lambda: ended(server.data) > most)
+    server.kill()
+    assert ended(server.data) < OBJECTS, "the job ended before it could be disturbed"
+
+
+def kill_at_start(server: Server, moments: random.Random) -> None:
+    """Kill a server while it starts and takes back what the one before it held."""
+    server.launch()
+    pass_time(moments.uniform(0.2, 1.5))
+    server.kill()
+
+
 def check_records(data: Path, number: int) -> None:
     """Every object is recorded once, and every recorded address is one of the plan."""
     with closing(open_state(data)) as state:
@@ -89,21 +125,13 @@ def test_server_killed_again_and_again_loses_nothing(server: Server, bucket: Pat
     server.start()
     job_id = start_job(server)
     moments = random.Random(20240501)  # noqa: S311  # the same moments in every run
-    partial = bucket / PARTIAL
 
     for number in range(KILLS):
-        early = number % 4 == 3  # while it starts, and takes back what its predecessor held
-        kill_at = time.monotonic() + moments.uniform(0.3, 1.2)
-        wait_until(lambda at=kill_at: time.monotonic() > at, "a random moment")  # type: ignore[misc]
-        server.kill()
-        assert ended(server.data) < OBJECTS, "the job ended before it could be disturbed"
-        if early:
-            server.launch()
-        else:
-            server.start()
+        kill_at_work(server, bucket, moments, most=OBJECTS * (number + 1) // (KILLS + 1))
+        if number % 4 == 3:
+            kill_at_start(server, moments)
+        server.start()
 
-    server.kill()
-    server.start()
     cloud = Cloud(server.client())
     detail = cloud.wait(job_id, seconds=JOB_SECONDS)
     assert (detail["State"], detail["Message"]) == ("Success", None)
@@ -112,19 +140,12 @@ def test_server_killed_again_and_again_loses_nothing(server: Server, bucket: Pat
     check_outputs(bucket, OBJECTS)
     assert len(cloud.executions(BatchJobId=job_id)) == OBJECTS
     assert server.terminate() == 0
-    for path in partial.glob("*"):
+    for path in (bucket / PARTIAL).glob("*"):
         os.utime(path, (0, 0))
     server.start()
-    assert not partial.exists()
+    assert not (bucket / PARTIAL).exists()
     assert list((server.data / "scratch").iterdir()) == []
     check_outputs(bucket, OBJECTS)
-
-
-def ended(data: Path) -> int:
-    """How many executions are recorded."""
-    with closing(open_state(data)) as state:
-        (rows,) = state.execute("SELECT count(*) FROM executions").fetchone()
-    return int(rows)
 
 
 @pytest.mark.slow
@@ -144,8 +165,7 @@ def test_killed_workers_are_replaced_and_their_objects_succeed(
         victim = moments.choice(sorted(server.workers()))
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda gone=victim: gone not in server.workers(), "it to be gone")  # type: ignore[misc]
-        kill_at = time.monotonic() + moments.uniform(0.1, 0.6)
-        wait_until(lambda at=kill_at: time.monotonic() > at, "a random moment")  # type: ignore[misc]
+        pass_time(moments.uniform(0.1, 0.6))
     assert ended(server.data) < number, "the job ended before it could be disturbed"
 
     cloud = Cloud(server.client())
@@ -188,9 +208,7 @@ def test_killed_server_takes_its_ffmpeg_with_it(server: Server, bucket: Path) ->
 
 
 @pytest.mark.slow
-def test_server_told_to_end_gives_back_what_it_has_not_done(
-    server: Server, bucket: Path
-) -> None:
+def test_server_told_to_end_gives_back_what_it_has_not_done(server: Server, bucket: Path) -> None:
     """Ended politely in the middle of a job, a server leaves with code 0; the next goes on."""
     number = 3000
     fill(bucket, number)

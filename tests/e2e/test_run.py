@@ -276,4 +276,3 @@ def test_run_finds_its_state_without_being_told_where(pictures: Path, tmp_path: 
     assert (ended.code, summary(ended)) == (0, (MANY, 0, 0))
     assert GOING_ON in ended.prose
     assert not run.data.exists()
-

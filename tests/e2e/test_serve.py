@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from qcloud_cos.cos_exception import CosServiceError
@@ -18,8 +19,8 @@ from tests.e2e.sdk import (
     hashing,
     made,
     node,
-    tasks,
     target,
+    tasks,
     topology,
 )
 from tests.e2e.servers import BUCKET, REGION, Form, Server
@@ -141,9 +142,7 @@ def test_executions_page_through_to_the_last(finished: Finished) -> None:
     ]
     assert down == up[::-1]
     for entry in up:
-        assert set(entry) == set(
-            "RunId WorkflowId State Object CreateTime CreationTime".split()
-        )
+        assert set(entry) == set("RunId WorkflowId State Object CreateTime CreationTime".split())
         assert re.fullmatch(r"i[0-9a-f]{32}", entry["RunId"])
         assert entry["WorkflowId"] == finished.workflow_id
         assert EXECUTION_TIME.fullmatch(entry["CreateTime"])
@@ -171,7 +170,7 @@ def test_executions_page_through_to_the_last(finished: Finished) -> None:
     ],
 )
 def test_executions_are_filtered(
-    finished: Finished, filters: dict[str, str], expected: list[str]
+    finished: Finished, filters: dict[str, Any], expected: list[str]
 ) -> None:
     """Each filter of the list leaves exactly the executions that match."""
     found = finished.cloud.executions(WorkflowId=finished.workflow_id, **filters)

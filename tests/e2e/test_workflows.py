@@ -43,9 +43,7 @@ def find_workflow(cloud: Cloud, workflow_id: str) -> Answer:
 
 def set_state(cloud: Cloud, workflow_id: str, state: str) -> None:
     """Activate or pause a workflow."""
-    cloud.client.ci_update_workflow_state(
-        Bucket=BUCKET, WorkflowId=workflow_id, UpdateState=state
-    )
+    cloud.client.ci_update_workflow_state(Bucket=BUCKET, WorkflowId=workflow_id, UpdateState=state)
 
 
 def test_workflow_is_listed_as_it_was_created(folder_cloud: Cloud) -> None:
@@ -165,9 +163,7 @@ def test_trigger_of_what_is_not_there_is_refused(cloud: Cloud) -> None:
     no_object = refused(
         lambda: trigger(Bucket=BUCKET, WorkflowId=workflow_id, Key="trigger/missing.txt")
     )
-    no_workflow = refused(
-        lambda: trigger(Bucket=BUCKET, WorkflowId="w0", Key="trigger/there.txt")
-    )
+    no_workflow = refused(lambda: trigger(Bucket=BUCKET, WorkflowId="w0", Key="trigger/there.txt"))
 
     assert no_object[:2] == no_workflow[:2] == (400, "ResourceNotFound")
     assert "trigger/missing.txt" in no_object[2]
@@ -264,9 +260,7 @@ def test_template_serves_a_workflow(folder_cloud: Cloud) -> None:
     }
     tree = topology({"Small": small}, {"Start": "Small", "Small": "End"})
     workflow_id = folder_cloud.create_workflow(tree, "templated")
-    detail = folder_cloud.wait(
-        folder_cloud.create_job(workflow_id, {"Prefix": "template/in/"})
-    )
+    detail = folder_cloud.wait(folder_cloud.create_job(workflow_id, {"Prefix": "template/in/"}))
     assert detail["Counters"] == counters(succeeded=1)
     assert look(folder_cloud.get("template/out/a.jpg")) == ("JPEG", (10, 5))
     deleted = client.ci_delete_template(Bucket=BUCKET, TemplateId=template_id)

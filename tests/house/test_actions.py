@@ -13,9 +13,10 @@ from penstock.api.hosts import Address, Service
 from penstock.api.objects import ObjectCalls
 from penstock.api.requests import Body, Call
 from penstock.api.threads import Threads
-from penstock.bootstrap.system import RootKey, System
+from penstock.bootstrap.keys import RootKey
+from penstock.bootstrap.system import System
 from penstock.service.objects import ObjectService
-from penstock.settings import Settings
+from penstock.settings import read_settings
 
 PAGE = Path(__file__).parents[2] / "docs/reference/actions.md"
 ROW = re.compile(r"^\| (`[A-Z]+ .+?) \| `((?:ci|cos):\w+)` \| (.+) \|$", re.MULTILINE)
@@ -61,7 +62,7 @@ def object_call(text: str) -> Call:
 @pytest.fixture
 def routes(tmp_path: Path) -> list[Route]:
     """The CI calls of a server that is put together as `penstock serve` does it."""
-    system = System(Settings(data=tmp_path, secret_id="", secret_key="", database=""))
+    system = System(read_settings(data=tmp_path))
     application = system.application(RootKey(secret_id="me", secret_key="secret"))
     application.dispatcher.threads.close()
     system.close()

@@ -123,7 +123,7 @@ def test_transcode_keeps_the_source_where_less_is_there(
     assert options[options.index("-b:v") + 1] == f"{round(found.video.kilobits)}k"
     assert options[options.index("-b:a") + 1] == f"{round(found.audio.kilobits)}k"
     assert options[options.index("-vf") + 1] == "format=yuv420p"
-    assert plan.size == (160, 120)
+    assert plan.expected.size == (160, 120)
 
 
 def test_transcode_hls_is_a_playlist_and_its_segments(media: MediaFolder, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_transcode_rejects_what_is_not_as_planned(media: MediaFolder) -> None:
     plan = plan_transcode(params, found, "clip.mp4", 1)
 
     with pytest.raises(OutputRejectedError) as caught:
-        plan.check(found)
+        plan.expected.check(found)
     for word in ("hevc", "mp3", "expected 1.00 s, got 2.00 s"):
         assert word in str(caught.value)
 

@@ -101,6 +101,8 @@ class Application:
                 is_chunked="transfer-encoding" in by_name,
             ),
             port=(scope.get("server") or (None, None))[1],
+            client=(scope.get("client") or ("", None))[0],
+            is_secure=scope.get("scheme") == "https",
         )
 
     async def _answer(self, call: Call) -> Response:

@@ -26,12 +26,14 @@ class Action(NamedTuple):
         handler: Answers it. A plain function runs in a thread, a coroutine in the event loop.
         values: What the placeholders of its route stand for.
         has_content: Whether the body is read whole before the handler is called.
+        is_asking: Whether the handler asks for permission itself, since it depends on the body.
     """
 
     name: str
     handler: Handler
     values: dict[str, str]
     has_content: bool
+    is_asking: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Route:
         action: The word that policies know it by, such as `ci:UpdateMediaWorkflow`.
         handler: Answers it; finds `call.values` and `call.content` set.
         argument: A query parameter that must be there (`cancel`); empty needs none.
+        is_asking: Whether the handler calls `call.require` itself, since what the call needs
+            depends on its body.
     """
 
     method: str
@@ -51,6 +55,7 @@ class Route:
     action: str
     handler: Handler
     argument: str = ""
+    is_asking: bool = False
 
     def match(self, path: str) -> dict[str, str] | None:
         """The values of the placeholders; None when the path is another."""
@@ -89,7 +94,13 @@ class Router:
             if route.method == call.method and (
                 not route.argument or call.has_argument(route.argument)
             ):
-                return Action(route.action, route.handler, values, has_content=True)
+                return Action(
+                    route.action,
+                    route.handler,
+                    values,
+                    has_content=True,
+                    is_asking=route.is_asking,
+                )
         if is_known:
             raise MethodNotAllowedError(call.method, call.path)
         raise InvalidUrlError(call.method, call.path)
@@ -103,7 +114,7 @@ class Dispatcher:
         router: Finds the action of a CI call.
         find_object_action: Finds the action of an object call.
         authenticate: Names the access key that signed a call, or raises.
-        authorize: Raises when the key may not do the named action.
+        authorize: Raises when the key may do none of the named actions.
         threads: Where plain handlers run.
         max_content_bytes: The largest body of a CI call.
     """
@@ -111,7 +122,7 @@ class Dispatcher:
     router: Router
     find_object_action: Callable[[Call], Action]
     authenticate: Callable[[Call], str]
-    authorize: Callable[[Call, str], None]
+    authorize: Callable[[Call, tuple[str, ...]], None]
     threads: Threads
     max_content_bytes: int
 
@@ -128,9 +139,10 @@ class Dispatcher:
 
     def _admit(self, call: Call) -> tuple[Call, Action]:
         """Who it is, what it wants, and whether it may."""
-        known = replace(call, secret_id=self.authenticate(call))
+        known = replace(call, secret_id=self.authenticate(call), authorize=self.authorize)
         action = self._find(known)
-        self.authorize(known, action.name)
+        if not action.is_asking:
+            known.require(action.name)
         return known, action
 
     def _find(self, call: Call) -> Action:

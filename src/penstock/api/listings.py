@@ -56,7 +56,11 @@ class BucketCalls:
         return xml_response("ListMultipartUploadsResult", tree)
 
     async def delete_many(self, call: Call) -> Response:
-        """POST delete: up to 1000 objects; one that fails does not stop the others."""
+        """POST delete: up to 1000 objects; one that fails does not stop the others.
+
+        Each object is a question of its own, so that nobody deletes here what they may not
+        delete alone.
+        """
         content = await call.body.read_all(max_bytes=_MAX_DELETION_BYTES)
         check_md5(call.header("content-md5"), content)
         _, tree = xml.parse(content, max_bytes=_MAX_DELETION_BYTES, keep_blanks=True)
@@ -71,6 +75,7 @@ class BucketCalls:
         deleted, failed = [], []
         for key in keys:
             try:
+                call.require("cos:DeleteMultipleObjects", "cos:DeleteObject", key=key)
                 self._service.delete(Place(call.bucket, key))
             except PenstockError as error:
                 failed.append((key, error.code, str(error)))

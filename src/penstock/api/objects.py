@@ -35,6 +35,7 @@ _FOREIGN = frozenset(
     "object-lock origin policy referer replication restore retention select symlink tagging "
     "torrent versionId versioning versions website".split()
 )
+_DELETE_MANY = "DeleteMultipleObjects"
 _FOREIGN_PREFIXES = ("imageMogr2/", "imageView2/", "watermark/")
 
 
@@ -65,7 +66,8 @@ class ObjectCalls:
         if found is None:
             raise MethodNotAllowedError(call.method, call.path)
         name, handler = found
-        return Action(f"cos:{name}", handler, {}, has_content=False)
+        is_asking = name == _DELETE_MANY  # its keys are in its body
+        return Action(f"cos:{name}", handler, {}, has_content=False, is_asking=is_asking)
 
     def _find_on_bucket(self, call: Call) -> tuple[str, Handler] | None:
         calls = self._bucket_calls

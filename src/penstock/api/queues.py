@@ -11,8 +11,21 @@ from penstock.service.queues import QueueService
 from penstock.wire.queues import decode_queue, encode_queue
 
 _MOST_IDS = 10
+_MEDIA = "media"
+_ANY = frozenset({"", "All"})
+_STATES = ("Active", "Paused")
+_EVERY_CATEGORY = "CateAll"
+# The categories of each family, its usual one first; the vendor's pages name one doubly.
+_CATEGORIES = {
+    _MEDIA: ("Transcoding", "SpeedTranscoding"),
+    "pic": ("PicProcessing",),
+    "doc": ("DocProcessing", "DocProcess"),
+    "ai": ("AIProcess",),
+    "asr": ("SpeechRecognition",),
+    "file": ("FileProcessing",),
+}
 _FAMILIES = (  # path, family, noun of its actions
-    ("/queue", "media", "MediaQueue"),
+    ("/queue", _MEDIA, "MediaQueue"),
     ("/picqueue", "pic", "PicProcessQueue"),
     ("/docqueue", "doc", "DocProcessQueue"),
     ("/ai_queue", "ai", "AIProcessQueue"),
@@ -50,19 +63,16 @@ class QueueCalls:
         return found
 
     def list(self, family: str, call: Call) -> Response:
-        """List the queues of a family."""
-        ids = read_words(call, "queueIds")
-        if len(ids) > _MOST_IDS:
-            fault = f"queueIds may hold at most {_MOST_IDS} ids"
-            raise InvalidArgumentError(fault)
-        state, category = call.argument("state"), call.argument("category")
+        """List the queues of a family; unknown ids are named."""
+        ids = _read_ids(call)
+        state, category = _read_state(call), _read_category(call, family)
         of_family = self._queues.of_family(call.bucket, family)
         matching = [
             queue
             for queue in of_family
             if (not ids or queue.id in ids)
-            and state in {"", "All", "Paused" if queue.is_paused else "Active"}
-            and category in {"", "CateAll", queue.category}
+            and state in {"", "Paused" if queue.is_paused else "Active"}
+            and category in {"", queue.category}
         ]
         number, size = read_page_number(call), read_size(call, "pageSize")
         known = {queue.id for queue in of_family}
@@ -81,7 +91,7 @@ class QueueCalls:
 
     def update(self, family: str, call: Call) -> Response:
         """Rename, pause or resume a queue."""
-        body = decode_queue(call.tree())
+        body = decode_queue(call.tree(), is_any_name=family == _MEDIA)
         queue = self._queues.update(
             call.bucket,
             family,
@@ -91,3 +101,35 @@ class QueueCalls:
             notify=body.notify,
         )
         return ok(call, {"Queue": encode_queue(queue)})
+
+
+def _read_ids(call: Call) -> list[str]:
+    ids = read_words(call, "queueIds")
+    if len(ids) > _MOST_IDS:
+        fault = f"queueIds may hold at most {_MOST_IDS} ids, not {len(ids)}"
+        raise InvalidArgumentError(fault)
+    return ids
+
+
+def _read_state(call: Call) -> str:
+    """The state to show; empty for both."""
+    state = call.argument("state")
+    if state in _ANY:
+        return ""
+    if state not in _STATES:
+        fault = f"state must be one of All, {', '.join(_STATES)}, not {state!r}"
+        raise InvalidArgumentError(fault)
+    return state
+
+
+def _read_category(call: Call, family: str) -> str:
+    """The category to show; empty for every one. Media queues are of the usual one by default."""
+    category, known = call.argument("category"), _CATEGORIES[family]
+    if not category:
+        return known[0]
+    if category == _EVERY_CATEGORY:
+        return ""
+    if category not in known:
+        fault = f"category must be one of {_EVERY_CATEGORY}, {', '.join(known)}, not {category!r}"
+        raise InvalidArgumentError(fault)
+    return known[0] if family != _MEDIA else category

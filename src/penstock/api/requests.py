@@ -5,12 +5,13 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from penstock.api.hosts import Address
 from penstock.domain.errors import (
+    AccessDeniedError,
     ContentTooLargeError,
     InvalidContentError,
     InvalidDigestError,
@@ -84,6 +85,11 @@ class Body:
             self.is_disconnected = message["type"] != "http.request"
 
 
+def _refuse(call: "Call", actions: tuple[str, ...]) -> None:
+    """Stands in before a call has come through the door."""
+    raise AccessDeniedError(call.secret_id, actions[0], call.resource, is_denied=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One request, decoded.
@@ -99,6 +105,9 @@ class Call:
         headers: Names in lower case, values as received.
         address: The bucket and service that the host names.
         port: The port the request came in on; None where unknown.
+        client: The address at the other end of the connection; empty where unknown.
+        is_secure: Whether the connection has TLS.
+        authorize: Raises when the key may do none of the actions; set by the dispatcher.
         secret_id: The access key that signed it; empty before it is authenticated.
         values: What the placeholders of the route's pattern stand for.
         body: The body as a stream; used up where `content` is set.
@@ -114,6 +123,9 @@ class Call:
     address: Address
     body: Body
     port: int | None = None
+    client: str = ""
+    is_secure: bool = False
+    authorize: Callable[["Call", tuple[str, ...]], None] = _refuse
     secret_id: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
@@ -150,6 +162,21 @@ class Call:
     def has_argument(self, name: str) -> bool:
         """Whether a query parameter is there, with or without a value (`?cancel`)."""
         return any(key == name for key, _ in self.query)
+
+    def require(self, *actions: str, bucket: str | None = None, key: str | None = None) -> None:
+        """Ask for what only the body or a header tells; may block.
+
+        Args:
+            actions: The names that it goes by; one of them must be allowed, and none denied.
+            bucket: Another bucket than the call's own.
+            key: Another object than the call's own.
+
+        Raises:
+            AccessDeniedError: The key that signed the call may not.
+        """
+        address = self.address if bucket is None else self.address._replace(bucket=bucket)
+        path = self.path if key is None else f"/{key}"
+        self.authorize(replace(self, address=address, path=path), actions)
 
     def tree(self, *, keep_blanks: bool = False) -> Tree:
         """What is in the root of the XML body, whatever the root is called.

@@ -59,15 +59,16 @@ class UploadCalls:
 
     def copy(self, call: Call) -> Response:
         """PUT object from another one, in this bucket or another bound one."""
+        source = _readable_source(call)
         is_replaced = call.header("x-cos-metadata-directive").lower() == "replaced"
         content_type = call.header("content-type") if is_replaced else ""
-        stored = self._service.copy(_source(call), _place(call), content_type=content_type)
+        stored = self._service.copy(source, _place(call), content_type=content_type)
         tree = encode_copy(stored.etag, stored.modified_ms)
         return xml_response("CopyObjectResult", tree, headers=_etag(stored.etag))
 
     def copy_part(self, call: Call) -> Response:
         """PUT part from a range of another object."""
-        source = _source(call)
+        source = _readable_source(call)
         text = call.header("x-cos-copy-source-range")
         span = resolve_range(text, self._service.head(source).size_bytes) if text else None
         etag = self._service.copy_part(
@@ -132,6 +133,13 @@ def _place(call: Call) -> Place:
 
 def _part(call: Call) -> int:
     return read_number(call, "partNumber", default=0)
+
+
+def _readable_source(call: Call) -> Place:
+    """The source of a copy, which whoever copies it must be allowed to read."""
+    source = _source(call)
+    call.require("cos:GetObject", bucket=source.bucket, key=source.key)
+    return source
 
 
 def _source(call: Call) -> Place:

@@ -3,25 +3,26 @@
 import fcntl
 import json
 import os
-import secrets
 import shutil
+import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.api.access import Gate
 from penstock.api.app import Application
 from penstock.api.auth import Authenticator
 from penstock.api.batch_jobs import BatchJobCalls
 from penstock.api.dispatch import Dispatcher, Router
 from penstock.api.executions import ExecutionCalls
+from penstock.api.node_jobs import NodeJobCalls
 from penstock.api.objects import ObjectCalls
 from penstock.api.queues import QueueCalls
-from penstock.api.requests import Call
 from penstock.api.templates import TemplateCalls
 from penstock.api.threads import Threads
 from penstock.api.workflows import WorkflowCalls
 from penstock.bootstrap.clock import new_id, now_ms
+from penstock.bootstrap.keys import RootKey, open_sealer, root_key
 from penstock.bootstrap.logs import configure_logs
 from penstock.domain.errors import AlreadyRunningError, InvalidArgumentError
 from penstock.domain.jobs import InputKind, Job
@@ -30,9 +31,11 @@ from penstock.engine.executor_local import LocalExecutor
 from penstock.engine.expander import Expander
 from penstock.engine.recorder import Recorder
 from penstock.operations.base import Limits
+from penstock.service.access import AccessService
 from penstock.service.buckets import BucketService
 from penstock.service.executions import ExecutionService
 from penstock.service.jobs import JobService
+from penstock.service.node_jobs import NodeJobService
 from penstock.service.objects import ObjectService
 from penstock.service.queues import QueueService
 from penstock.service.workflows import WorkflowService
@@ -48,20 +51,7 @@ from penstock.storage.sources import (
     resolve_key,
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RootKey:
-    """The root access key.
-
-    Attributes:
-        secret_id: Names it.
-        secret_key: Signs with it; never logged.
-        is_new: Whether it was made just now, to be shown once.
-    """
-
-    secret_id: str
-    secret_key: str
-    is_new: bool = False
+SWITCH_SECONDS = 0.0005
 
 
 class System:
@@ -92,12 +82,16 @@ class System:
         self.workflows = WorkflowService(self.database, self.buckets, now_ms=now_ms, new_id=new_id)
         self.jobs = JobService(self.database, self.buckets, now_ms=now_ms, new_id=new_id)
         self.executions = ExecutionService(self.database, self.buckets)
+        self.node_jobs = NodeJobService(self.database, self.buckets, self.jobs, now_ms=now_ms)
         self._coordinator: Coordinator | None = None
         self._thread: threading.Thread | None = None
 
     def start_engine(self) -> None:
         """Start workers and drive jobs in a thread of this process."""
         settings = self.settings
+        # The coordinator gives up the interpreter's lock in every statement; a thread that plans
+        # may keep it for one interval each time.
+        sys.setswitchinterval(SWITCH_SECONDS)
         limits = Limits(
             seconds=settings.object_seconds,
             memory_bytes=settings.child_memory_bytes,
@@ -146,6 +140,13 @@ class System:
 
     def application(self, key: RootKey) -> Application:
         """The HTTP application over the services."""
+        access = AccessService(
+            self.database,
+            open_sealer(self.settings),
+            root_id=key.secret_id,
+            root_secret=key.secret_key,
+            now_ms=now_ms,
+        )
         threads = Threads()
         objects = ObjectService(
             self.buckets.store, buckets=self.buckets.names, scratch=self._scratch
@@ -155,6 +156,7 @@ class System:
                 *BatchJobCalls(self.jobs).routes(),
                 *WorkflowCalls(self.workflows, self.jobs).routes(),
                 *ExecutionCalls(self.executions, region=self.settings.region).routes(),
+                *NodeJobCalls(self.node_jobs, region=self.settings.region).routes(),
                 *TemplateCalls(self.workflows).routes(),
                 *QueueCalls(self.queues).routes(),
             ]
@@ -165,8 +167,8 @@ class System:
             dispatcher=Dispatcher(
                 router=router,
                 find_object_action=ObjectCalls(objects, threads, time.time).find,
-                authenticate=Authenticator({key.secret_id: key.secret_key}.get, time.time).check,
-                authorize=_allow_root,
+                authenticate=Authenticator(access.secrets_of, time.time).check,
+                authorize=Gate(check=access.check, region=self.settings.region).authorize,
                 threads=threads,
                 max_content_bytes=self.settings.body_bytes,
             ),
@@ -181,20 +183,7 @@ class System:
         Raises:
             InvalidArgumentError: Only one half of it is set.
         """
-        secret_id, secret_key = self.settings.secret_id, self.settings.secret_key
-        if bool(secret_id) != bool(secret_key):
-            message = "set both secret_id and secret_key, or neither"
-            raise InvalidArgumentError(message)
-        if secret_id:
-            return RootKey(secret_id=secret_id, secret_key=secret_key)
-        kept = self._data / "root-key.json"
-        if kept.exists():
-            return RootKey(**json.loads(kept.read_text()))
-        made = {"secret_id": "AKID" + secrets.token_hex(16), "secret_key": secrets.token_hex(20)}
-        descriptor = os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(made, file)
-        return RootKey(**made, is_new=True)
+        return root_key(self.settings)
 
     def _open_source(self, job: Job) -> Source:
         """The objects that a job's input names."""
@@ -227,10 +216,6 @@ def _names_of(job: Job) -> set[str]:
     if url.startswith("s3://"):
         names.add(url.removeprefix("s3://").partition("?")[0].partition("/")[0])
     return names
-
-
-def _allow_root(_call: Call, _action: str) -> None:
-    """The root key may do everything."""
 
 
 def _lock(data: Path) -> int:

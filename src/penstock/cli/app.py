@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
+from penstock.cli.key_commands import keys
 
 app = typer.Typer(
     name="penstock",
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 bench = typer.Typer(help="Measure this build on this machine.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+app.add_typer(keys, name="keys")
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the state and scratch space.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes.")]

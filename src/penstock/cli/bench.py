@@ -17,7 +17,7 @@ from penstock.domain.states import JobState
 from penstock.domain.trees import Tree
 from penstock.service.jobs import is_ended
 from penstock.settings import read_settings
-from penstock.state.database import INSERT_EXECUTIONS
+from penstock.state.database import INSERT_EXECUTION
 
 _BUCKET = "bench-1250000000"
 _ROWS_A_TRANSACTION = 1000
@@ -103,7 +103,7 @@ def _time_bare(source: Path, target: Path) -> float:
     started = time.perf_counter()
     for first in range(0, len(rows), _ROWS_A_TRANSACTION):
         bare.execute("BEGIN IMMEDIATE")
-        bare.executemany(INSERT_EXECUTIONS, rows[first : first + _ROWS_A_TRANSACTION])
+        bare.executemany(INSERT_EXECUTION, rows[first : first + _ROWS_A_TRANSACTION])
         bare.execute("COMMIT")
     seconds = time.perf_counter() - started
     bare.close()

@@ -8,7 +8,8 @@ from typing import Any
 
 import uvicorn
 
-from penstock.bootstrap.system import RootKey, System
+from penstock.bootstrap.keys import RootKey
+from penstock.bootstrap.system import System
 from penstock.cli.bucket_urls import absolute_url, make_folder
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, OK, explain
 from penstock.domain.errors import InvalidArgumentError, PenstockError
@@ -63,6 +64,7 @@ def _serve(system: System, key: RootKey, listener: socket.socket) -> None:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,  # anybody can send them, and policies look at addresses
             timeout_graceful_shutdown=10,
         )
     )

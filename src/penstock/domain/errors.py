@@ -165,6 +165,48 @@ class BucketNotBoundError(RequestError):
         super().__init__(f"bucket {bucket!r} is not bound")
 
 
+class FamilyNotOpenError(BucketNotBoundError):
+    """A service family is not open on the bucket; each family has a code of its own."""
+
+    def __init__(self, bucket: str, family: str) -> None:
+        RequestError.__init__(self, f"the service {family!r} is not open on bucket {bucket!r}")
+        self.code = f"{family.capitalize()}BucketUnBinded"  # type: ignore[misc]  # one a family
+
+
+class FamilyAlreadyOpenError(RequestError):
+    """A service family is opened that is open; each family has a code of its own."""
+
+    code = "MediaBucketAlreadyBinded"
+    status = 403
+
+    def __init__(self, bucket: str, family: str) -> None:
+        self.code = f"{family.capitalize()}BucketAlreadyBinded"  # type: ignore[misc]  # as above
+        super().__init__(f"the service {family!r} is open on bucket {bucket!r} already")
+
+
+class NoBucketStorageError(RequestError):
+    """A bucket is bound that the server knows no storage for."""
+
+    code = "NoSuchBucket"
+    status = 404
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            f"no storage is known for bucket {bucket!r}: start the server with "
+            f"--bucket {bucket}=URL, or set bind_root"
+        )
+
+
+class OfficialTemplateError(RequestError):
+    """A built-in template is changed or deleted."""
+
+    code = "AccessDenied"
+    status = 403
+
+    def __init__(self, template_id: str) -> None:
+        super().__init__(f"template {template_id!r} is built in; create one of your own")
+
+
 class NoSuchBucketError(RequestError):
     """An object call names a bucket that is not bound."""
 
@@ -235,6 +277,36 @@ class SignatureExpiredError(RequestError):
         super().__init__(fault)
 
 
+class SecurityTokenError(RequestError):
+    """The security token of a temporary key is missing or another."""
+
+    code = "AccessDenied"
+    status = 401
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+
+
+class ExpiredTokenError(RequestError):
+    """The access key, temporary or not, has come to its end."""
+
+    code = "ExpiredToken"
+
+    def __init__(self, secret_id: str) -> None:
+        super().__init__(f"access key {secret_id!r} has expired")
+
+
+class AccessDeniedError(RequestError):
+    """The access key may not do this."""
+
+    code = "AccessDenied"
+    status = 403
+
+    def __init__(self, secret_id: str, action: str, resource: str, *, is_denied: bool) -> None:
+        reason = "a policy denies it" if is_denied else "no policy allows it"
+        super().__init__(f"access key {secret_id!r} may not {action} on {resource}: {reason}")
+
+
 class LimitExceededError(RequestError):
     """A configured limit of the server would be passed."""
 
@@ -263,6 +335,37 @@ class ActiveWorkflowError(ConflictError):
 
     def __init__(self, workflow_id: str) -> None:
         super().__init__(f"workflow {workflow_id!r} is Active; pause it first")
+
+
+class QueuePausedError(ConflictError):
+    """A job is sent to a paused queue, and the server is set to refuse such jobs."""
+
+    code = "QueuePaused"
+    status = 403
+
+    def __init__(self, queue_id: str) -> None:
+        super().__init__(f"queue {queue_id!r} is Paused")
+
+
+class QueueSaturatedError(ConflictError):
+    """No more can wait; it will be accepted when something has ended."""
+
+    code = "QueueSaturated"
+    status = 403
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class SlowDownError(ConflictError):
+    """A key sends calls faster than it may."""
+
+    code = "SlowDown"
+    status = 429
+    retryable = True
+
+    def __init__(self, *, per_second: float) -> None:
+        super().__init__(f"this access key may make {per_second:g} calls a second")
 
 
 class AlreadyRunningError(ConflictError):
@@ -396,6 +499,15 @@ class StoreAccessDeniedError(OperationError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"the store denies access to {key!r}")
+
+
+class MasterKeyError(BackendError):
+    """The master key does not open the stored secret of an access key."""
+
+    def __init__(self, secret_id: str) -> None:
+        super().__init__(
+            f"the secret of access key {secret_id!r} was sealed under another master key"
+        )
 
 
 class AttemptCancelledError(PenstockError):

@@ -13,8 +13,9 @@ from penstock.domain.trees import Tree
 class JobType(StrEnum):
     """What a job was made by.
 
-    `Trigger` is one object through one workflow (`POST /triggerworkflow`); it is no batch job on
-    the wire, but planned, leased and recorded in the same way.
+    `Trigger` is one object through one workflow (`POST /triggerworkflow`) or one operation
+    (`POST /jobs`); it is no batch job on the wire, but planned, leased and recorded in the same
+    way.
     """
 
     WORKFLOW = "Workflow"
@@ -146,6 +147,11 @@ class Job:
     def tag(self) -> str:
         """Six digits of the id that every address of this job carries."""
         return self.id[-6:]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one operation on one object, and so shown as a node job only."""
+        return self.type is JobType.TRIGGER and not self.workflows[0].id
 
     def address(self, chunk: int, position: int, node: int = 0) -> Address:
         """Where one of the job's executions, or a node of it, is recorded."""

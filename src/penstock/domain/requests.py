@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from penstock.domain.jobs import InputKind, JobInput, JobType
+from penstock.domain.operation_rules import OperationRule
 from penstock.domain.states import ExecutionState, JobState
 from penstock.domain.trees import Tree
 
@@ -21,6 +22,7 @@ class JobRequest:
         type: Workflow or Job.
         input: How it names its objects.
         rule: The `Operation` tree, for echoing.
+        operation: The one operation to run, in place of workflows; None where there is none.
         workflow_ids: Stored workflows to run, in order.
         topology: A topology that the request brings along, in place of workflow ids.
         topology_name: The name of that topology.
@@ -38,6 +40,7 @@ class JobRequest:
     type: JobType
     input: JobInput
     rule: Tree = field(default_factory=dict)
+    operation: OperationRule | None = None
     workflow_ids: tuple[str, ...] = ()
     topology: Tree = field(default_factory=dict)
     topology_name: str = ""

@@ -1,8 +1,12 @@
 """Templates and queues: what people set up once and jobs refer to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from penstock.domain.trees import Tree
+
+CUSTOM = "Custom"
+OFFICIAL = "Official"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,12 +15,13 @@ class Template:
 
     Attributes:
         id: `t` and 32 hex digits.
-        bucket: The bucket it belongs to.
+        bucket: The bucket it belongs to; empty for one that is built in.
         tag: The operation it is for.
         name: Unique in its bucket.
         body: The params, as in a node's `Operation`.
-        created_ms: Milliseconds since 1970 UTC.
-        updated_ms: Last change, milliseconds since 1970 UTC.
+        category: Custom, or Official for one that is built in.
+        created_ms: Milliseconds since 1970 UTC; 0 for one that is built in.
+        updated_ms: Last change, milliseconds since 1970 UTC; 0 as before.
     """
 
     id: str
@@ -24,6 +29,7 @@ class Template:
     tag: str
     name: str
     body: Tree
+    category: str = CUSTOM
     created_ms: int
     updated_ms: int
 
@@ -57,3 +63,15 @@ class Queue:
     notify: Tree
     created_ms: int
     updated_ms: int
+
+
+def queue_of(queues: Iterable[Queue], family: str, start: Tree) -> Queue | None:
+    """The queue that nodes of a family pass through: the one that Start names, else the first.
+
+    Args:
+        queues: Those that the job passes through, in its order.
+        start: The Start node's `Input`.
+    """
+    ours = [queue for queue in queues if queue.family == family]
+    named = [queue for queue in ours if queue.id in start.values()]
+    return next(iter(named or ours), None)

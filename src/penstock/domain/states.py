@@ -64,6 +64,21 @@ class ExecutionState(StrEnum):
     CANCEL = "Cancel"
 
 
+class DeliveryState(StrEnum):
+    """States of a callback in the outbox."""
+
+    WAITING = "Waiting"
+    DELIVERED = "Delivered"
+    EXPIRED = "Expired"
+
+
+class DeliveryEvent(StrEnum):
+    """What moves a callback: it is answered well, or given up."""
+
+    DELIVER = "deliver"
+    EXPIRE = "expire"
+
+
 FINAL_EXECUTION_STATES = (
     ExecutionState.SUCCESS,
     ExecutionState.FAILED,
@@ -104,6 +119,15 @@ CHUNK_TABLE: Mapping[ChunkState, Mapping[ChunkEvent, ChunkState]] = {
     },
     ChunkState.SEALED: {},
     ChunkState.CANCELLED: {},
+}
+
+DELIVERY_TABLE: Mapping[DeliveryState, Mapping[DeliveryEvent, DeliveryState]] = {
+    DeliveryState.WAITING: {
+        DeliveryEvent.DELIVER: DeliveryState.DELIVERED,
+        DeliveryEvent.EXPIRE: DeliveryState.EXPIRED,
+    },
+    DeliveryState.DELIVERED: {},
+    DeliveryState.EXPIRED: {},
 }
 
 S = TypeVar("S", bound=StrEnum)

@@ -90,9 +90,11 @@ class Coordinator:
 
     def step(self, wait_seconds: float) -> None:
         """One round: look around, record and hand out chunks, wait for news."""
-        if time.monotonic() - self._looked_at >= POLL_SECONDS:
+        is_late = time.monotonic() - self._looked_at >= POLL_SECONDS
+        if is_late or self._driving.is_renewal_due():
             with self._database.read() as transaction:
                 self._queue_limits = resources.queue_limits(transaction)
+                self._recorder.look_around(transaction)
             self._driving.look_around(self._queue_limits)
             self._exhausted.clear()
             self._looked_at = time.monotonic()
@@ -118,6 +120,7 @@ class Coordinator:
         news = self._take_news()
         handed: list[Assignment] = []
         if not news and not (is_open and self._next_lease() is not None):
+            self._save_progress()
             return
         try:
             with self._database.write() as transaction:
@@ -197,7 +200,7 @@ class Coordinator:
         """
         driven = self._driving.driven
         job = next_job(
-            (one.job for one in driven.values()),
+            (one.job for one in driven.values() if not one.stop.is_set()),
             in_flight={number: len(one.at_work) for number, one in driven.items()},
             queue_limits=self._queue_limits,
             exhausted=self._exhausted,

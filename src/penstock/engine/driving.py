@@ -77,6 +77,7 @@ class Driving:
 
     def look_around(self, queue_limits: Mapping[str, int]) -> None:
         """Take up new jobs; move each to the state that the facts call for."""
+        self._renew()
         with self._database.read() as transaction:
             open_jobs = jobs.list_open_jobs(transaction)
         for job in open_jobs:
@@ -87,7 +88,6 @@ class Driving:
                 self._settle(driven, queue_limits)
         for number in self.driven.keys() - {job.number for job in open_jobs}:
             self.driven.pop(number).stop.set()
-        self._renew()
 
     def release(self, *, join_seconds: float) -> None:
         """Stop every expansion and give up the leases."""
@@ -197,17 +197,28 @@ class Driving:
         if moved is not None:
             driven.job = moved
 
+    def is_renewal_due(self) -> bool:
+        """Whether a third of the time of the leases has passed: look around before all else."""
+        return self._now_ms() - self._renewed_ms >= LEASE_MS / 3
+
     def _renew(self) -> None:
-        """Extend every lease, when a third of its time has passed."""
-        now_ms = self._now_ms()
-        if now_ms - self._renewed_ms < LEASE_MS / 3:
+        """Extend every lease when that is due, and let go of the jobs whose lease was lost."""
+        if not self.is_renewal_due():
             return
+        now_ms = self._now_ms()
         self._renewed_ms = now_ms
         with self._database.write() as transaction:
-            for number in self.driven:
-                jobs.lease_job_if_free(
+            lost = [
+                number
+                for number in self.driven
+                if not jobs.lease_job_if_free(
                     transaction, number, self._owner, now_ms=now_ms, until_ms=now_ms + LEASE_MS
                 )
+            ]
+        for number in lost:
+            driven = self.driven.pop(number)
+            driven.stop.set()
+            _log.warning("job_lease_lost", job_id=driven.job.id)
 
 
 def _is_done(job: Job) -> bool:

@@ -18,6 +18,7 @@ from penstock.domain.planning import pack_objects, planned_chunk_size
 from penstock.domain.records import ExecutionRow, pack_outcomes
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ChunkState, ExecutionState
+from penstock.engine.outbox import find_targets, queue_events
 from penstock.state import chunks, jobs
 from penstock.state.chunks import PackedObjects
 from penstock.state.database import Database, Transaction, insert_executions
@@ -198,4 +199,5 @@ def _record_failed(
         for workflow in range(width)
     ]
     insert_executions(transaction, rows)
+    queue_events(transaction, find_targets(transaction, job), rows, now_ms)
     jobs.add_counters(transaction, job.number, Counters(total=len(rows), failed=len(rows)))

@@ -1,4 +1,4 @@
-"""Seals chunks: outcomes, counters and the cut-off rest in one transaction."""
+"""Seals chunks: outcomes, counters, callbacks and the cut-off rest in one transaction."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from penstock.domain.planning import unpack_objects
 from penstock.domain.records import ExecutionRow, pack_outcomes
 from penstock.domain.states import ExecutionState
 from penstock.engine.executor import WorkerDied
+from penstock.engine.outbox import Outbox
 from penstock.engine.runner import ChunkOutcome
 from penstock.state import chunks, jobs
 from penstock.state.database import Transaction, insert_executions
@@ -28,6 +29,11 @@ class Recorder:
 
     def __init__(self, *, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
+        self._outbox = Outbox()
+
+    def look_around(self, transaction: Transaction) -> None:
+        """See who wants to be told of what comes next."""
+        self._outbox.refresh(transaction)
 
     def record(
         self,
@@ -44,19 +50,17 @@ class Recorder:
             speed: The job's measured seconds per object, kept beside.
         """
         chunk = outcome.chunk
+        now_ms = self._now_ms()
         if outcome.done == 0:
             return self.give_back(transaction, chunk, workflows=workflows)
         won = chunks.seal_chunk_if_leased(
-            transaction,
-            chunk,
-            done=outcome.done,
-            seconds=outcome.seconds,
-            now_ms=self._now_ms(),
+            transaction, chunk, done=outcome.done, seconds=outcome.seconds, now_ms=now_ms
         )
         if not won:
             _log.warning("lease_lost", job=chunk.job, chunk=chunk.number, epoch=chunk.epoch)
             return False
         insert_executions(transaction, outcome.rows)
+        self._outbox.queue(transaction, chunk.job, outcome.rows, now_ms)
         rest = (chunk.size - outcome.done) * workflows
         states = Counter(row[_STATE_COLUMN] for row in outcome.rows)
         changes = Counters(

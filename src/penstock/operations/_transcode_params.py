@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 
 from penstock.domain.trees import Tree, text
+from penstock.operations._cuts import Cut, read_interval
+from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS
 from penstock.operations._transcode_settings import (
     Adjustments,
     AudioParams,
@@ -24,8 +26,6 @@ from penstock.operations._transcode_tables import (
 )
 from penstock.operations.params import ParamReader, is_empty
 
-_MAX_SECONDS = 10_000_000
-_DEFAULT_CLIP_SECONDS = 5.0
 _PRESETS = {
     VideoCodec.H264: ("medium", "veryfast", "fast", "slow", "slower"),
     VideoCodec.VP8: ("good", "realtime"),
@@ -66,8 +66,7 @@ class Params:
     Attributes:
         format: Word of `Container.Format`.
         clip_seconds: Length of an HLS segment.
-        start_seconds: Where to begin in the source.
-        length_seconds: How much to take; None is up to the end.
+        cut: The part of the source that is used.
         video: None leaves pictures out.
         audio: None leaves sound out.
         adjustments: How the source bends the params.
@@ -75,8 +74,7 @@ class Params:
 
     format: str
     clip_seconds: float
-    start_seconds: float
-    length_seconds: float | None
+    cut: Cut
     video: VideoParams | None
     audio: AudioParams | None
     adjustments: Adjustments
@@ -104,12 +102,10 @@ class Params:
         audio = _audio(reader, name)
         if video is None and audio is None:
             reader.fault("Video or Audio", "given and not removed")
-        interval = reader.block("TimeInterval")
         params = cls(
             format=name,
             clip_seconds=_clip_seconds(reader, container),
-            start_seconds=interval.decimal("Start", 0, _MAX_SECONDS) or 0.0,
-            length_seconds=interval.decimal("Duration", 0, _MAX_SECONDS, above_low=True),
+            cut=read_interval(reader),
             video=video,
             audio=audio,
             adjustments=_adjustments(reader.block("TransConfig")),
@@ -136,7 +132,7 @@ def _clip_seconds(reader: ParamReader, container: ParamReader) -> float:
     """Segment length, under its present name or its old one."""
     clip = container.block("ClipConfig").decimal("Duration", 0, 3600, above_low=True)
     old = reader.block("Video").decimal("HlsTsTime", 0, 3600, above_low=True)
-    return clip or old or _DEFAULT_CLIP_SECONDS
+    return clip or old or DEFAULT_SEGMENT_SECONDS
 
 
 def _video(reader: ParamReader, container: Container) -> VideoParams | None:

@@ -10,7 +10,7 @@ from penstock.operations import (
     snapshot,
     transcode,
 )
-from penstock.operations.base import Operation
+from penstock.operations.base import Family, Operation
 
 OPERATIONS: tuple[Operation[Any], ...] = (
     file_hash.OPERATION,
@@ -26,3 +26,9 @@ _BY_TAG = {operation.tag: operation for operation in OPERATIONS}
 def find(tag: str) -> Operation[Any] | None:
     """The operation that serves a node type; None where this build offers none."""
     return _BY_TAG.get(tag)
+
+
+def family_of(tag: str) -> Family:
+    """The service family of a node type; media where this build offers no such operation."""
+    operation = _BY_TAG.get(tag)
+    return Family.MEDIA if operation is None else operation.family

@@ -15,18 +15,13 @@ effect for a codec (`Preset` of H.265 and VP9, `Profile` of others than H.264, `
 `Bufsize` and `Maxrate` of VP8 and VP9) have none here either.
 """
 
-import re
-from pathlib import Path
-from urllib.parse import quote_from_bytes
-
-from penstock.domain.errors import OutputRejectedError, UnsupportedInputError
 from penstock.operations._ffmpeg import MediaInput, run_ffmpeg
-from penstock.operations._probe import Media, probe
+from penstock.operations._hls import store_segments
+from penstock.operations._media_checks import probe_output
+from penstock.operations._probe import probe
 from penstock.operations._transcode_params import Params
 from penstock.operations._transcode_plan import plan_transcode
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
-
-_SEGMENT_LINE = re.compile(r"^segment_(\d{5,})\.ts$", re.MULTILINE)
 
 
 def run(params: Params, workspace: Workspace) -> Result:
@@ -47,34 +42,14 @@ def run(params: Params, workspace: Workspace) -> Result:
         workspace,
         [MediaInput(path=source, options=plan.input_options)],
         (*plan.options, made_path.name),
-        expected_seconds=plan.seconds,
+        expected_seconds=plan.expected.seconds,
     )
-    made = _probe_output(made_path, workspace.key)
-    plan.check(made)
+    made = probe_output(made_path, workspace.key)
+    plan.expected.check(made)
     if params.format == "hls":
-        _store_segments(made_path, workspace)
+        store_segments(made_path, workspace)
     output = workspace.publish(made_path, extension=params.container.extension)
     return Result(outputs=(output,), facts={"MediaInfo": made.facts})
-
-
-def _probe_output(path: Path, key: str) -> Media:
-    try:
-        return probe(path, key, is_playlist_allowed=True)
-    except UnsupportedInputError as error:
-        message = f"{key}: the output cannot be read back"
-        raise OutputRejectedError(message) from error
-
-
-def _store_segments(playlist: Path, workspace: Workspace) -> None:
-    """Store the segments under their final names, and write those into the playlist."""
-    stem = workspace.output_stem(extension="m3u8")
-    for segment in sorted(workspace.scratch.glob("segment_*.ts")):
-        workspace.checkpoint()
-        workspace.put_sidecar(segment, f"{stem}_{segment.stem.removeprefix('segment_')}.ts")
-    stem_url = quote_from_bytes(stem.encode(errors="surrogateescape"))
-    text = playlist.read_text(encoding="utf-8")
-    renamed = _SEGMENT_LINE.sub(lambda found: f"{stem_url}_{found[1]}.ts", text)
-    playlist.write_text(renamed, encoding="utf-8")
 
 
 OPERATION = Operation(

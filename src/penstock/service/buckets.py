@@ -1,15 +1,24 @@
-"""Buckets: names bound to storage URLs, and the queues of the services opened on them."""
+"""Buckets: names with storage URLs, what is open on them, and their queues."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 
-from penstock.domain.errors import BucketNotBoundError, NoSuchBucketError, QueueNotFoundError
+from penstock.domain.errors import (
+    BucketNotBoundError,
+    FamilyNotOpenError,
+    NoSuchBucketError,
+    QueueNotFoundError,
+)
+from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas
 from penstock.domain.resources import Queue
 from penstock.domain.trees import Tree, text
 from penstock.operations.base import Family
-from penstock.state import resources
+from penstock.state import resources, services
 from penstock.state.database import Database, Transaction
 from penstock.storage.base import ObjectStore
+
+BINDING = "ci"
+"""The service that a bucket is bound by; families are opened on bound buckets only."""
 
 DEFAULT_QUEUES = {  # family: category and name, wire.md 6.1
     Family.MEDIA: ("Transcoding", "queue-1"),
@@ -37,8 +46,10 @@ class BucketService:
         *,
         now_ms: Callable[[], int],
         new_id: Callable[[str], str],
+        quotas: Quotas = DEFAULT_QUOTAS,
     ) -> None:
         self._database = database
+        self._quotas = quotas
         self._open_store = open_store
         self._now_ms = now_ms
         self._new_id = new_id
@@ -56,20 +67,37 @@ class BucketService:
         now_ms = self._now_ms()
         with self._database.write() as transaction:
             resources.bind_bucket(transaction, name, url, now_ms)
-            for family, (category, queue_name) in DEFAULT_QUEUES.items():
-                resources.insert_queue_if_missing(
-                    transaction,
-                    Queue(
-                        id=self._new_id("p"),
-                        bucket=name,
-                        family=family,
-                        category=category,
-                        name=queue_name,
-                        notify={},
-                        created_ms=now_ms,
-                        updated_ms=now_ms,
-                    ),
-                )
+            services.open_service(transaction, name, BINDING, now_ms)
+            for family in DEFAULT_QUEUES:
+                self.open_family(transaction, name, family)
+
+    def open_family(self, transaction: Transaction, bucket: str, family: Family) -> bool:
+        """Open a service family and make its queue; False when it was open before."""
+        now_ms = self._now_ms()
+        category, queue_name = DEFAULT_QUEUES[family]
+        queue = Queue(
+            id=self._new_id("p"),
+            bucket=bucket,
+            family=family,
+            category=category,
+            name=queue_name,
+            max_size=self._quotas.queue_size,
+            max_concurrent=self._quotas.queue_concurrency,
+            notify={},
+            created_ms=now_ms,
+            updated_ms=now_ms,
+        )
+        resources.insert_queue_if_missing(transaction, queue)
+        return services.open_service(transaction, bucket, family, now_ms)
+
+    def set_queue_bounds(self) -> None:
+        """Give queues that were made under other settings the length and concurrency of these."""
+        with self._database.write() as transaction:
+            resources.set_queue_bounds(
+                transaction,
+                max_size=self._quotas.queue_size,
+                max_concurrent=self._quotas.queue_concurrency,
+            )
 
     def names(self) -> list[str]:
         """The names of every bound bucket."""
@@ -102,8 +130,35 @@ class BucketService:
             BucketNotBoundError: It is not.
         """
         with self._database.read() as transaction:
-            if resources.bucket_url(transaction, bucket) is None:
-                raise BucketNotBoundError(bucket)
+            check_open(transaction, bucket, ())
+
+    def check_open(self, bucket: str, family: Family = Family.MEDIA) -> None:
+        """Refuse calls of a service family on a bucket that it is not open on.
+
+        Args:
+            family: Workflows, templates and batch jobs belong to the media family.
+
+        Raises:
+            BucketNotBoundError: The bucket is not bound.
+            FamilyNotOpenError: The family is not open.
+        """
+        with self._database.read() as transaction:
+            check_open(transaction, bucket, (family,))
+
+
+def check_open(transaction: Transaction, bucket: str, families: Iterable[Family]) -> None:
+    """Refuse what needs a bucket and some service families.
+
+    Raises:
+        BucketNotBoundError: The bucket is not bound.
+        FamilyNotOpenError: One of the families is not open.
+    """
+    found = services.open_services(transaction, bucket)
+    if BINDING not in found:
+        raise BucketNotBoundError(bucket)
+    for family in sorted(families):
+        if family not in found:
+            raise FamilyNotOpenError(bucket, family)
 
 
 def queue_ids(

@@ -3,25 +3,24 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from penstock.domain.chunks import Chunk
 from penstock.domain.errors import InvalidArgumentError, ResourceNotFoundError
-from penstock.domain.executions import Address, NodeOutcome
-from penstock.domain.jobs import Job, JobType, PinnedWorkflow
+from penstock.domain.executions import Address
+from penstock.domain.jobs import Job, JobType
 from penstock.domain.planning import unpack_objects
-from penstock.domain.records import ExecutionRow, unpack_outcomes
+from penstock.domain.records import ExecutionRow
 from penstock.domain.requests import ExecutionQuery, JobQuery
+from penstock.domain.showing import show_nodes, show_recorded
 from penstock.domain.states import (
     FINAL_EXECUTION_STATES,
     ChunkState,
     ExecutionState,
     JobState,
 )
-from penstock.domain.views import Execution, NodeView
-from penstock.domain.workflows import parse_topology
-from penstock.operations.base import Family
-from penstock.operations.registry import find
+from penstock.domain.views import Execution
+from penstock.operations.registry import family_of
 from penstock.service.buckets import BucketService
 from penstock.state import chunks, executions, jobs
 from penstock.state.database import Database, Transaction
@@ -29,7 +28,7 @@ from penstock.state.database import Database, Transaction
 _JOBS_A_PAGE = 50
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """An address without its tag: the order of lists."""
 
     job: int
@@ -37,7 +36,11 @@ class _Place(NamedTuple):
     position: int
 
 
-_Maker = Callable[[Transaction], Execution]
+class Maker(Protocol):
+    """Makes the record of an execution, once it is known that it is wanted."""
+
+    def __call__(self, transaction: Transaction, *, with_nodes: bool = False) -> Execution:
+        """The record; its nodes are left out unless they are asked for."""
 
 
 class ExecutionService:
@@ -55,7 +58,7 @@ class ExecutionService:
         """
         address = Address.decode(run_id)
         with self._database.read() as transaction:
-            found = None if address is None else _find(transaction, bucket, address)
+            found = None if address is None else find_at(transaction, bucket, address)
         if found is None or found.run_id != run_id:
             raise ResourceNotFoundError(run_id, kind="execution")
         return found
@@ -69,10 +72,12 @@ class ExecutionService:
         Raises:
             InvalidArgumentError: The token is none of ours.
         """
-        self._buckets.check_bound(query.bucket)
+        self._buckets.check_open(query.bucket)
         after = _read_token(query.token)
         with self._database.read() as transaction:
-            found = islice(_matching(transaction, query, after), query.limit + 1)
+            found = islice(
+                matching(transaction, query, after, takes=_is_listed), query.limit + 1
+            )
             listed = [(place, make(transaction)) for place, make in found]
         page = listed[: query.limit]
         token = "-".join(map(str, page[-1][0])) if len(listed) > query.limit else ""
@@ -97,21 +102,27 @@ class ExecutionService:
         return keys
 
 
+def _is_listed(job: Job) -> bool:
+    """Whether the executions of a job are told as such; a single job is a node job only."""
+    return not job.is_single
+
+
 def _showable(key: str) -> str:
     return key.encode("utf-8", "backslashreplace").decode()
 
 
-def _read_token(token: str) -> _Place | None:
+def _read_token(token: str) -> Place | None:
     if not token:
         return None
     parts = token.split("-")
-    if len(parts) != len(_Place._fields) or not all(part.isdecimal() for part in parts):
+    if len(parts) != len(Place._fields) or not all(part.isdecimal() for part in parts):
         message = f"nextToken is none of this list: {token!r}"
         raise InvalidArgumentError(message)
-    return _Place(*map(int, parts))
+    return Place(*map(int, parts))
 
 
-def _find(transaction: Transaction, bucket: str, address: Address) -> Execution | None:
+def find_at(transaction: Transaction, bucket: str, address: Address) -> Execution | None:
+    """The execution at an address, with its nodes; None where the bucket has none."""
     job = jobs.find_job(transaction, address.job)
     if job is None or job.bucket != bucket or job.tag != address.tag or address.node:
         return None
@@ -135,10 +146,20 @@ def _find(transaction: Transaction, bucket: str, address: Address) -> Execution 
     )
 
 
-def _matching(
-    transaction: Transaction, query: ExecutionQuery, after: _Place | None
-) -> Iterator[tuple[_Place, _Maker]]:
-    for job in _jobs(transaction, query, after):
+def matching(
+    transaction: Transaction,
+    query: ExecutionQuery,
+    after: Place | None,
+    *,
+    takes: Callable[[Job], bool],
+) -> Iterator[tuple[Place, Maker]]:
+    """Executions that match, streamed in the order of their addresses; the limit is not kept.
+
+    Args:
+        after: Where to begin: behind this place.
+        takes: Whether executions of a job are wanted at all.
+    """
+    for job in filter(takes, _jobs(transaction, query, after)):
         beyond = after if after is not None and after.job == job.number else None
         streams = [
             _recorded_stream(transaction, job, query, beyond),
@@ -150,7 +171,7 @@ def _matching(
                 yield place, make
 
 
-def _jobs(transaction: Transaction, query: ExecutionQuery, after: _Place | None) -> Iterator[Job]:
+def _jobs(transaction: Transaction, query: ExecutionQuery, after: Place | None) -> Iterator[Job]:
     step = 1 if query.is_ascending else -1
     last = None if after is None else after.job - step
     while True:
@@ -175,8 +196,8 @@ def _jobs(transaction: Transaction, query: ExecutionQuery, after: _Place | None)
 
 
 def _merged(
-    streams: Sequence[Iterator[tuple[_Place, _Maker]]], *, is_ascending: bool
-) -> Iterator[tuple[_Place, _Maker]]:
+    streams: Sequence[Iterator[tuple[Place, Maker]]], *, is_ascending: bool
+) -> Iterator[tuple[Place, Maker]]:
     """Merge ordered streams into one."""
     heads = [(stream, head) for stream in streams if (head := next(stream, None)) is not None]
     while heads:
@@ -189,8 +210,8 @@ def _merged(
 
 
 def _recorded_stream(
-    transaction: Transaction, job: Job, query: ExecutionQuery, after: _Place | None
-) -> Iterator[tuple[_Place, _Maker]]:
+    transaction: Transaction, job: Job, query: ExecutionQuery, after: Place | None
+) -> Iterator[tuple[Place, Maker]]:
     wanted = [state for state in query.states if state in FINAL_EXECUTION_STATES]
     if query.states and not wanted:
         return
@@ -203,14 +224,14 @@ def _recorded_stream(
         object_key=query.object_key,
     ):
         yield (
-            _Place(job.number, row.chunk, row.position),
-            partial(_recorded, job=job, row=row, with_nodes=False),
+            Place(job.number, row.chunk, row.position),
+            partial(_recorded, job=job, row=row),
         )
 
 
 def _pending_stream(
-    transaction: Transaction, job: Job, query: ExecutionQuery, after: _Place | None
-) -> Iterator[tuple[_Place, _Maker]]:
+    transaction: Transaction, job: Job, query: ExecutionQuery, after: Place | None
+) -> Iterator[tuple[Place, Maker]]:
     width = len(job.workflows)
     for chunk in chunks.unsealed_chunks(
         transaction,
@@ -224,7 +245,7 @@ def _pending_stream(
         objects = unpack_objects(packed, chunk.start, chunk.size)
         positions = range(chunk.start * width, (chunk.start + chunk.size) * width)
         for position in positions if query.is_ascending else reversed(positions):
-            place = _Place(job.number, chunk.origin, position)
+            place = Place(job.number, chunk.origin, position)
             key = objects[position // width - chunk.start].key
             if query.object_key and key != query.object_key:
                 continue
@@ -237,26 +258,14 @@ def _pending_stream(
 
 
 def _recorded(
-    transaction: Transaction, *, job: Job, row: ExecutionRow, with_nodes: bool
+    transaction: Transaction, *, job: Job, row: ExecutionRow, with_nodes: bool = False
 ) -> Execution:
     chunk = chunks.find_chunk_of(
         transaction, job.number, row.chunk, row.position // len(job.workflows)
     )
-    workflow = job.workflows[row.position % len(job.workflows)]
-    outcomes = {one.number: one for one in unpack_outcomes(row.nodes)} if with_nodes else {}
-    state = ExecutionState(row.state)
-    return Execution(
-        run_id=job.address(row.chunk, row.position).encode("i"),
-        job=job,
-        workflow=workflow,
-        object_key=row.object_key,
-        state=state,
-        code=row.code,
-        message=row.message,
-        created_ms=row.started_ms if chunk is None else chunk.planned_ms,
-        started_ms=row.started_ms,
-        ended_ms=row.ended_ms,
-        nodes=_nodes(job, workflow, row.chunk, row.position, outcomes) if with_nodes else (),
+    planned_ms = None if chunk is None else chunk.planned_ms
+    return show_recorded(
+        job, row, planned_ms=planned_ms, letter_of=_letter_of, with_nodes=with_nodes
     )
 
 
@@ -283,7 +292,12 @@ def _pending(
         created_ms=chunk.planned_ms,
         started_ms=0,
         ended_ms=chunk.ended_ms or 0,
-        nodes=_nodes(job, workflow, chunk.origin, position, {}, state) if with_nodes else (),
+        progress=_progress(chunk, position // len(job.workflows)),
+        nodes=show_nodes(
+            job, workflow, (chunk.origin, position), {}, letter_of=_letter_of, state=state
+        )
+        if with_nodes
+        else (),
     )
 
 
@@ -295,26 +309,12 @@ def _pending_state(job: Job, chunk: Chunk) -> ExecutionState:
     return ExecutionState.PAUSE if job.state is JobState.PAUSE else ExecutionState.SUBMITTED
 
 
-def _nodes(
-    job: Job,
-    workflow: PinnedWorkflow,
-    chunk: int,
-    position: int,
-    outcomes: dict[int, NodeOutcome],
-    state: ExecutionState = ExecutionState.CANCEL,
-) -> tuple[NodeView, ...]:
-    """The nodes of an execution; those without an outcome are in `state`."""
-    views = []
-    for node in parse_topology(workflow.topology).nodes:
-        operation = find(node.type)
-        family = Family.MEDIA if operation is None else operation.family
-        code = "Cancel" if state is ExecutionState.CANCEL else "Success"
-        views.append(
-            NodeView(
-                node=node,
-                job_id=job.address(chunk, position, node.number).encode(family.letter),
-                outcome=outcomes.get(node.number)
-                or NodeOutcome(number=node.number, state=state, code=code),
-            )
-        )
-    return tuple(views)
+def _progress(chunk: Chunk, index: int) -> float:
+    """The share of one object's work that is done: a worker takes objects in order."""
+    if chunk.state is not ChunkState.LEASED:
+        return 0.0
+    return min(max(chunk.progress * chunk.size - (index - chunk.start), 0.0), 1.0)
+
+
+def _letter_of(node_type: str) -> str:
+    return family_of(node_type).letter

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from penstock.domain.errors import (
     BucketNotBoundError,
     InvalidArgumentError,
-    ObjectNotFoundError,
-    OperationError,
     RequestError,
     ResourceNotFoundError,
 )
+from penstock.domain.executions import Address
 from penstock.domain.jobs import (
     Counters,
     InputKind,
@@ -20,12 +19,16 @@ from penstock.domain.jobs import (
     PinnedWorkflow,
 )
 from penstock.domain.planning import pack_objects, plan_warnings
+from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas
 from penstock.domain.requests import JobQuery, JobRequest, name_faults
-from penstock.domain.selection import ObjectFilter
+from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final
-from penstock.domain.workflows import topology_digest
-from penstock.service.buckets import BucketService, queue_ids
-from penstock.service.topologies import CheckedTopology
+from penstock.domain.workflows import parse_topology, topology_digest
+from penstock.service.buckets import BucketService, check_open, queue_ids
+from penstock.service.operation_rules import rule_queue_ids
+from penstock.service.room import check_room
+from penstock.service.sources import find_object
+from penstock.service.topologies import CheckedTopology, output_patterns
 from penstock.service.workflows import check
 from penstock.state import chunks, jobs, resources, workflows
 from penstock.state.chunks import PackedObjects
@@ -62,8 +65,10 @@ class JobService:
         *,
         now_ms: Callable[[], int],
         new_id: Callable[[str], str],
+        quotas: Quotas = DEFAULT_QUOTAS,
     ) -> None:
         self._database = database
+        self._quotas = quotas
         self._buckets = buckets
         self._now_ms = now_ms
         self._new_id = new_id
@@ -76,16 +81,19 @@ class JobService:
             InvalidArgumentError: The name, the topology or the ids are wrong.
             ResourceNotFoundError: A workflow does not exist.
             TargetNotBoundError: A node writes to a bucket that is not bound.
+            QueuePausedError: A queue is paused, and the server refuses jobs for such.
+            QueueSaturatedError: The bucket has as many open batch jobs as it may.
         """
-        self._buckets.check_bound(request.bucket)
+        self._buckets.check_open(request.bucket)
         faults = name_faults(request.name)
-        if not request.workflow_ids and not request.topology:
+        if not (request.workflow_ids or request.topology or request.operation):
             faults.append("Operation.WorkflowIds must be given")
         if faults:
             raise InvalidArgumentError(*faults)
         with self._database.write() as transaction:
             pinned = self._pin(transaction, request)
             job = self._job(request, pinned)
+            check_room(transaction, job, self._quotas)
             return replace(job, number=jobs.insert_job(transaction, job))
 
     def trigger(self, bucket: str, workflow_id: str, key: str, name: str) -> str:
@@ -95,35 +103,76 @@ class JobService:
             BucketNotBoundError: The bucket is not bound.
             ResourceNotFoundError: The workflow or the object does not exist.
             InvalidArgumentError: The name is wrong, or the key missing.
+            QueuePausedError: A queue is paused, and the server refuses jobs for such.
+            QueueSaturatedError: As many single objects wait in a queue as may.
         """
-        self._buckets.check_bound(bucket)
+        self._buckets.check_open(bucket)
         key = key.removeprefix("/")
         faults = name_faults(name, "name") if name else []
         faults += [] if key else ["object must be given"]
         faults += [] if workflow_id else ["workflowId must be given"]
         if faults:
             raise InvalidArgumentError(*faults)
-        try:
-            found = self._buckets.store(bucket).head(key)
-        except ObjectNotFoundError as error:
-            raise ResourceNotFoundError(key, kind="object") from error
-        except OperationError as error:
-            raise InvalidArgumentError(str(error)) from error
+        found = find_object(self._buckets.store(bucket), key)
+        return self._start(bucket, workflow_id, found, name=name, is_bounded=True)
+
+    def start_stored(self, bucket: str, workflow_id: str, stored: ObjectInfo) -> str:
+        """Run an object that was just stored through one workflow; the id of the execution.
+
+        It is neither refused for want of room nor because a queue is paused: nobody is there to
+        try again.
+
+        Raises:
+            BucketNotBoundError: The bucket is not bound, or a service is not open on it.
+            ResourceNotFoundError: The workflow, or something that it names, is gone.
+            InvalidArgumentError: The workflow cannot be run by this build.
+        """
+        self._buckets.check_open(bucket)
+        return self._start(bucket, workflow_id, stored, name="", is_bounded=False)
+
+    def _start(
+        self, bucket: str, workflow_id: str, found: ObjectInfo, *, name: str, is_bounded: bool
+    ) -> str:
         request = JobRequest(
             bucket=bucket,
             name=name,
             type=JobType.TRIGGER,
-            input=JobInput(kind=InputKind.OBJECT, value=key),
+            input=JobInput(kind=InputKind.OBJECT, value=found.key),
             workflow_ids=(workflow_id,),
         )
         with self._database.write() as transaction:
-            job = self._job(request, self._pin(transaction, request))
-            job = replace(job, number=jobs.insert_job(transaction, job))
-            packed = PackedObjects(pack_objects([found]), 1)
-            (chunk,) = chunks.insert_chunks(transaction, job.number, [packed], job.created_ms)
-            jobs.add_counters(transaction, job.number, Counters(total=1, waiting=1))
-            jobs.save_expansion(transaction, job.number, cursor="", is_expanded=True)
-        return job.address(chunk, 0).encode("i")
+            address = self.insert_planned(transaction, request, found, is_bounded=is_bounded)
+        return address.encode("i")
+
+    def insert_planned(
+        self,
+        transaction: Transaction,
+        request: JobRequest,
+        found: ObjectInfo,
+        *,
+        is_bounded: bool = True,
+    ) -> Address:
+        """Store a job over one object, planned at once; where its execution will be recorded.
+
+        Args:
+            is_bounded: Whether it is refused where a queue has no room for it.
+
+        Raises:
+            InvalidArgumentError: The topology is wrong.
+            ResourceNotFoundError: The workflow, a template or a queue does not exist.
+            TargetNotBoundError: A node writes to a bucket that is not bound.
+            QueuePausedError: A queue is paused, and the server refuses jobs for such.
+            QueueSaturatedError: As many single objects wait in a queue as may.
+        """
+        job = self._job(request, self._pin(transaction, request))
+        if is_bounded:
+            check_room(transaction, job, self._quotas)
+        job = replace(job, number=jobs.insert_job(transaction, job))
+        packed = PackedObjects(pack_objects([found]), 1)
+        (chunk,) = chunks.insert_chunks(transaction, job.number, [packed], job.created_ms)
+        jobs.add_counters(transaction, job.number, Counters(total=1, waiting=1))
+        jobs.save_expansion(transaction, job.number, cursor="", is_expanded=True)
+        return job.address(chunk, 0)
 
     def get(self, bucket: str, job_id: str) -> Job:
         """One job.
@@ -144,7 +193,7 @@ class JobService:
 
     def page(self, query: JobQuery) -> tuple[list[Job], int | None]:
         """One page of jobs, and the number to go on after; None on the last page."""
-        self._buckets.check_bound(query.bucket)
+        self._buckets.check_open(query.bucket)
         with self._database.read() as transaction:
             found = jobs.list_jobs(transaction, replace(query, limit=query.limit + 1))
         page = found[: query.limit]
@@ -160,13 +209,8 @@ class JobService:
             ResourceNotFoundError: The bucket has no such job.
         """
         job = self.get(bucket, job_id)
-        now_ms = self._now_ms()
         with self._database.write() as transaction:
-            if job.state is JobState.SUBMITTED and jobs.move_job(
-                transaction, job, JobEvent.CANCEL, now_ms
-            ):
-                return
-            jobs.request_cancel(transaction, job.number, now_ms)
+            request_end(transaction, job, self._now_ms())
 
     def confirm(self, job: Job) -> None:
         """Run a job that was planned only: exactly the chunks of its plan."""
@@ -175,23 +219,28 @@ class JobService:
 
     def warnings(self, job: Job) -> list[str]:
         """What is wrong with where a job writes, one sentence each."""
-        with self._database.read() as transaction:
-            found: list[str] = []
-            for pinned in job.workflows:
-                checked = check(transaction, job.bucket, pinned.topology)
-                found += plan_warnings(checked.patterns)
-        return found
+        return [
+            warning
+            for pinned in job.workflows
+            for warning in plan_warnings(output_patterns(parse_topology(pinned.topology).nodes))
+        ]
 
     def _pin(self, transaction: Transaction, request: JobRequest) -> _Pinned:
         named = [("", request.topology_name, request.topology)] if request.topology else []
+        if request.operation is not None:
+            named = [("", request.operation.tag, request.operation.topology)]
         for workflow_id in request.workflow_ids:
             found = workflows.find_workflow(transaction, request.bucket, workflow_id)
             if found is None:
                 raise ResourceNotFoundError(workflow_id, kind="workflow")
             named.append((found.id, found.name, found.topology))
         checked = [check(transaction, request.bucket, tree) for _, _, tree in named]
+        check_open(transaction, request.bucket, set().union(*(one.families for one in checked)))
         queues: list[str] = []
-        for one in checked:
+        if request.operation is not None:
+            families = checked[0].families
+            queues += rule_queue_ids(transaction, request.bucket, families, request.operation)
+        for one in checked if not queues else ():
             queues += queue_ids(transaction, request.bucket, one.families, one.start)
         names = {request.bucket}.union(*(one.buckets for one in checked)) - {""}
         return _Pinned(
@@ -225,6 +274,7 @@ class JobService:
                 excluded_prefix=request.excluded_prefix,
             ),
             queue_ids=pinned.queue_ids,
+            priority=0 if request.operation is None else request.operation.priority,
             is_dry_run=request.is_dry_run,
             request_digest=request.request_digest,
             created_ms=now_ms,
@@ -242,6 +292,14 @@ def _union(filters: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
     """What at least one of several extension filters lets through."""
     narrow = [extensions for extensions in filters if extensions is not None]
     return frozenset().union(*narrow) if len(narrow) == len(filters) else None
+
+
+def request_end(transaction: Transaction, job: Job, now_ms: int) -> None:
+    """Cancel a job that nobody has taken up and that has no plan; ask its engine to do others."""
+    is_untouched = job.state is JobState.SUBMITTED and not job.counters.total
+    if is_untouched and jobs.move_job(transaction, job, JobEvent.CANCEL, now_ms):
+        return
+    jobs.request_cancel(transaction, job.number, now_ms)
 
 
 def is_ended(job: Job) -> bool:

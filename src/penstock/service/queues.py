@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from penstock.domain.errors import QueueNotFoundError
+from penstock.domain.callback_rules import notify_faults
+from penstock.domain.errors import InvalidArgumentError, QueueNotFoundError
 from penstock.domain.resources import Queue
 from penstock.domain.trees import Tree
+from penstock.operations.base import Family
 from penstock.service.buckets import BucketService
 from penstock.state import resources
 from penstock.state.database import Database
@@ -26,8 +28,9 @@ class QueueService:
 
         Raises:
             BucketNotBoundError: The bucket is not bound.
+            FamilyNotOpenError: The family is not open on it.
         """
-        self._buckets.check_bound(bucket)
+        self._buckets.check_open(bucket, Family(family))
         with self._database.read() as transaction:
             found = resources.list_queues(transaction, bucket)
         return [queue for queue in found if queue.family == family]
@@ -44,19 +47,28 @@ class QueueService:
     ) -> Queue:
         """Change a queue. Chunks at work in a paused queue go on; the others wait.
 
+        Args:
+            notify: What is in it replaces what the queue has; the rest stays.
+
         Raises:
+            BucketNotBoundError: The bucket is not bound, or the family not open on it.
             QueueNotFoundError: The bucket has no such queue in this family.
+            InvalidArgumentError: The callback configuration, as it would be, is wrong.
         """
-        known = {queue.id: queue for queue in self.of_family(bucket, family)}
-        if queue_id not in known:
-            raise QueueNotFoundError(queue_id)
-        queue = replace(
-            known[queue_id],
-            name=name,
-            is_paused=is_paused,
-            notify={**known[queue_id].notify, **notify},
-            updated_ms=self._now_ms(),
-        )
+        self._buckets.check_open(bucket, Family(family))
         with self._database.write() as transaction:
+            known = {queue.id: queue for queue in resources.list_queues(transaction, bucket)}
+            found = known.get(queue_id)
+            if found is None or found.family != family:
+                raise QueueNotFoundError(queue_id)
+            queue = replace(
+                found,
+                name=name,
+                is_paused=is_paused,
+                notify={**found.notify, **notify},
+                updated_ms=self._now_ms(),
+            )
+            if faults := notify_faults(queue.notify, "NotifyConfig"):
+                raise InvalidArgumentError(*faults)
             resources.replace_queue(transaction, queue)
         return queue

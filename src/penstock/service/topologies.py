@@ -1,6 +1,6 @@
 """Checks a topology against what this build offers, and resolves its templates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from penstock.domain.errors import InvalidArgumentError, TemplateNotFoundError
@@ -22,7 +22,6 @@ class CheckedTopology:
         start: The Start node's `Input`.
         families: Families of its operations.
         buckets: Buckets that its nodes write to; an empty name is the source's own.
-        patterns: Output patterns by node name.
         extensions: What its filter lets through; None lets everything through.
     """
 
@@ -30,7 +29,6 @@ class CheckedTopology:
     start: Tree
     families: set[Family]
     buckets: set[str]
-    patterns: Mapping[str, str]
     extensions: frozenset[str] | None
 
 
@@ -71,9 +69,13 @@ def check_topology(tree: Tree, find_template: FindTemplate) -> CheckedTopology:
         start=topology.start,
         families=families,
         buckets={text(output, "Bucket") for output in outputs.values() if output},
-        patterns={name: text(output, "Object") for name, output in outputs.items()},
         extensions=extensions,
     )
+
+
+def output_patterns(nodes: Iterable[Node]) -> dict[str, str]:
+    """The pattern of the chief output of each node, by node name; empty where it has none."""
+    return {node.name: text(child(node.operation, "Output"), "Object") for node in nodes}
 
 
 def _resolved(node: Node, block: str, find_template: FindTemplate, faults: list[str]) -> Tree:

@@ -1,4 +1,4 @@
-"""Workflows and templates: create, update, activate, delete, list."""
+"""Workflows: create, update, activate, delete, list."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,22 +6,23 @@ from dataclasses import replace
 from penstock.domain.errors import (
     ActiveWorkflowError,
     InvalidArgumentError,
+    LimitExceededError,
     ResourceNotFoundError,
-    TemplateNotFoundError,
 )
+from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas, is_reached
 from penstock.domain.requests import name_faults
-from penstock.domain.resources import Template
-from penstock.domain.trees import Tree
-from penstock.domain.workflows import Workflow, WorkflowState
-from penstock.operations.registry import find
-from penstock.service.buckets import BucketService, queue_ids
+from penstock.domain.start_nodes import start_faults
+from penstock.domain.trees import Tree, child
+from penstock.domain.workflows import START, Workflow, WorkflowState
+from penstock.service.buckets import BucketService, check_open, queue_ids
+from penstock.service.templates import find_template
 from penstock.service.topologies import CheckedTopology, check_topology
-from penstock.state import resources, workflows
+from penstock.state import workflows
 from penstock.state.database import Database, Transaction
 
 
 class WorkflowService:
-    """The stored workflows and templates of every bucket."""
+    """The stored workflows of every bucket."""
 
     def __init__(
         self,
@@ -30,8 +31,10 @@ class WorkflowService:
         *,
         now_ms: Callable[[], int],
         new_id: Callable[[str], str],
+        quotas: Quotas = DEFAULT_QUOTAS,
     ) -> None:
         self._database = database
+        self._quotas = quotas
         self._buckets = buckets
         self._now_ms = now_ms
         self._new_id = new_id
@@ -40,10 +43,11 @@ class WorkflowService:
         """Store a workflow.
 
         Raises:
-            BucketNotBoundError: The bucket is not bound.
+            BucketNotBoundError: The bucket is not bound, or a service is not open on it.
             InvalidArgumentError: The name or the topology is wrong; names every fault.
             TemplateNotFoundError: A node names a template that does not exist.
             QueueNotFoundError: The Start node names a queue that does not exist.
+            LimitExceededError: The bucket has as many as it may.
         """
         now_ms = self._now_ms()
         workflow = Workflow(
@@ -57,6 +61,10 @@ class WorkflowService:
         )
         self._check(workflow)
         with self._database.write() as transaction:
+            count = workflows.count_workflows(transaction, bucket)
+            if is_reached(count, self._quotas.workflows):
+                message = f"bucket {bucket!r} has {count} workflows, the most it may have"
+                raise LimitExceededError(code="WorkFlowNumLimit", message=message)
             workflows.insert_workflow(transaction, workflow)
         return workflow
 
@@ -68,10 +76,13 @@ class WorkflowService:
         Raises:
             ResourceNotFoundError: There is no such workflow.
             ActiveWorkflowError: It is Active.
-            InvalidArgumentError: The name or the topology is wrong.
+            InvalidArgumentError: The name or the topology is wrong; names every fault.
         """
+        found = self.get(bucket, workflow_id)
+        if found.state is WorkflowState.ACTIVE:
+            raise ActiveWorkflowError(workflow_id)
         changed = replace(
-            self.get(bucket, workflow_id),
+            found,
             name=name,
             state=state,
             topology=topology,
@@ -109,8 +120,10 @@ class WorkflowService:
         """One workflow.
 
         Raises:
+            BucketNotBoundError: The bucket is not bound, or its media family not open.
             ResourceNotFoundError: There is no such workflow.
         """
+        self._buckets.check_open(bucket)
         with self._database.read() as transaction:
             found = workflows.find_workflow(transaction, bucket, workflow_id)
         if found is None:
@@ -121,7 +134,7 @@ class WorkflowService:
         self, bucket: str, *, ids: list[str], name: str, page_number: int, page_size: int
     ) -> tuple[int, list[Workflow]]:
         """How many workflows match, and one page of them, oldest first."""
-        self._buckets.check_bound(bucket)
+        self._buckets.check_open(bucket)
         with self._database.read() as transaction:
             return workflows.list_workflows(
                 transaction,
@@ -139,88 +152,32 @@ class WorkflowService:
                 one for one in ids if workflows.find_workflow(transaction, bucket, one) is None
             ]
 
-    def create_template(self, bucket: str, name: str, tag: str, body: Tree) -> Template:
-        """Store a template.
-
-        Raises:
-            BucketNotBoundError: The bucket is not bound.
-            InvalidArgumentError: The name, the tag or the params are wrong, or the name is taken.
-        """
-        self._buckets.check_bound(bucket)
-        faults = name_faults(name)
-        operation = find(tag)
-        if operation is None:
-            faults.append(f"Tag: this build has no operation {tag!r}")
-        else:
-            try:
-                operation.parse({operation.block: body})
-            except InvalidArgumentError as error:
-                faults += error.faults
-        if faults:
-            raise InvalidArgumentError(*faults)
-        now_ms = self._now_ms()
-        template = Template(
-            id=self._new_id("t"),
-            bucket=bucket,
-            tag=tag,
-            name=name,
-            body=body,
-            created_ms=now_ms,
-            updated_ms=now_ms,
-        )
-        with self._database.write() as transaction:
-            if not resources.insert_template_if_name_free(transaction, template):
-                raise TemplateNameTakenError(name)
-        return template
-
-    def list_templates(self, bucket: str) -> list[Template]:
-        """Every template of a bucket, newest first."""
-        self._buckets.check_bound(bucket)
-        with self._database.read() as transaction:
-            return resources.list_templates(transaction, bucket)
-
-    def delete_template(self, bucket: str, template_id: str) -> None:
-        """Remove a template; jobs that run keep the params they pinned.
-
-        Raises:
-            TemplateNotFoundError: There is no such template.
-        """
-        with self._database.write() as transaction:
-            if not resources.delete_template(transaction, bucket, template_id):
-                raise TemplateNotFoundError(template_id)
-
     def _check(self, workflow: Workflow) -> None:
-        self._buckets.check_bound(workflow.bucket)
-        faults = name_faults(workflow.name)
+        """Refuse a workflow that could not be run; names every fault."""
+        self._buckets.check_open(workflow.bucket)
+        start = child(child(child(workflow.topology, "Nodes"), START), "Input")
+        faults = [*name_faults(workflow.name), *start_faults(start)]
         with self._database.read() as transaction:
             try:
                 checked = check(transaction, workflow.bucket, workflow.topology)
             except InvalidArgumentError as error:
                 raise InvalidArgumentError(*faults, *error.faults) from error
+            check_open(transaction, workflow.bucket, checked.families)
             queue_ids(transaction, workflow.bucket, checked.families, checked.start)
         if faults:
             raise InvalidArgumentError(*faults)
 
 
-class TemplateNameTakenError(InvalidArgumentError):
-    """The bucket has another template of that name."""
-
-    code = "TemplateNameDuplicate"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is a template {name!r} already")
-
-
 def check(transaction: Transaction, bucket: str, topology: Tree) -> CheckedTopology:
-    """Check a topology and resolve its templates out of a bucket's own.
+    """Check a topology and resolve its templates: a bucket's own, and the built-in ones.
 
     Raises:
         InvalidArgumentError: It is wrong; names every fault.
         TemplateNotFoundError: A node names a template that does not exist.
     """
 
-    def find_template(template_id: str) -> tuple[str, Tree] | None:
-        template = resources.find_template(transaction, bucket, template_id)
+    def find(template_id: str) -> tuple[str, Tree] | None:
+        template = find_template(transaction, bucket, template_id)
         return None if template is None else (template.tag, template.body)
 
-    return check_topology(topology, find_template)
+    return check_topology(topology, find)

@@ -118,6 +118,44 @@ def list_open_jobs(transaction: Transaction) -> list[Job]:
     return [_job(row) for row in rows]
 
 
+def list_open_jobs_of_bucket(transaction: Transaction, bucket: str) -> list[Job]:
+    """Every job over a bucket that has not ended, oldest first."""
+    rows = transaction.execute(
+        select(jobs)
+        .where(jobs.c.ended_ms.is_(None), jobs.c.bucket == bucket)
+        .order_by(jobs.c.number)
+    )
+    return [_job(row) for row in rows]
+
+
+def count_open_batches(transaction: Transaction, bucket: str) -> int:
+    """How many batch jobs over a bucket have not ended; dry runs do not count."""
+    return transaction.execute(
+        select(func.count())
+        .select_from(jobs)
+        .where(
+            jobs.c.ended_ms.is_(None),
+            jobs.c.bucket == bucket,
+            jobs.c.type != str(JobType.TRIGGER),
+            jobs.c.is_dry_run == 0,
+        )
+    ).scalar_one()
+
+
+def count_waiting_singles(transaction: Transaction, queue_id: str) -> int:
+    """How many single objects wait to pass through a queue; batch jobs do not count."""
+    return transaction.execute(
+        select(func.count())
+        .select_from(jobs)
+        .where(
+            jobs.c.ended_ms.is_(None),
+            jobs.c.type == str(JobType.TRIGGER),
+            jobs.c.waiting > 0,
+            jobs.c.queue_ids.contains(f'"{queue_id}"', autoescape=True),
+        )
+    ).scalar_one()
+
+
 def move_job(
     transaction: Transaction,
     job: Job,

@@ -1,9 +1,10 @@
 """Buckets, templates and queues: small tables that people edit."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from penstock.domain.resources import Queue, Template
 from penstock.state.database import Transaction
@@ -39,17 +40,34 @@ def insert_template_if_name_free(transaction: Transaction, template: Template) -
     ).scalar()
     if taken is not None:
         return False
-    values = {
-        "id": template.id,
-        "bucket": template.bucket,
-        "tag": template.tag,
-        "name": template.name,
-        "body": json.dumps(template.body),
-        "created_ms": template.created_ms,
-        "updated_ms": template.updated_ms,
-    }
-    transaction.execute(insert(templates).values(values))
+    transaction.execute(insert(templates).values(_template_values(template)))
     return True
+
+
+def replace_template_if_name_free(transaction: Transaction, template: Template) -> bool:
+    """Store a template's new version; False when the bucket has another of that name."""
+    taken = transaction.execute(
+        select(templates.c.id).where(
+            templates.c.bucket == template.bucket,
+            templates.c.name == template.name,
+            templates.c.id != template.id,
+        )
+    ).scalar()
+    if taken is not None:
+        return False
+    transaction.execute(
+        update(templates)
+        .where(templates.c.id == template.id)
+        .values(_template_values(template))
+    )
+    return True
+
+
+def count_templates(transaction: Transaction, bucket: str) -> int:
+    """How many templates a bucket has."""
+    return transaction.execute(
+        select(func.count()).select_from(templates).where(templates.c.bucket == bucket)
+    ).scalar_one()
 
 
 def list_templates(transaction: Transaction, bucket: str) -> list[Template]:
@@ -97,6 +115,22 @@ def replace_queue(transaction: Transaction, queue: Queue) -> None:
     transaction.execute(update(queues).where(queues.c.id == queue.id).values(_queue_values(queue)))
 
 
+def delete_queues(transaction: Transaction, bucket: str, family: str) -> list[str]:
+    """Remove the queues of a family of a bucket; their ids."""
+    found = [queue.id for queue in list_queues(transaction, bucket) if queue.family == family]
+    transaction.execute(delete(queues).where(queues.c.id.in_(found)))
+    return found
+
+
+def set_queue_bounds(transaction: Transaction, *, max_size: int, max_concurrent: int) -> None:
+    """Give every queue the same length and concurrency."""
+    transaction.execute(
+        update(queues)
+        .where((queues.c.max_size != max_size) | (queues.c.max_concurrent != max_concurrent))
+        .values(max_size=max_size, max_concurrent=max_concurrent)
+    )
+
+
 def list_queues(transaction: Transaction, bucket: str) -> list[Queue]:
     """Every queue of a bucket, oldest first."""
     rows = transaction.execute(
@@ -111,9 +145,34 @@ def queue_limits(transaction: Transaction) -> dict[str, int]:
     return {row.id: 0 if row.state == "Paused" else row.max_concurrent for row in rows}
 
 
+def queue_notifications(transaction: Transaction) -> tuple[tuple[str, str], ...]:
+    """The callback settings of every queue as they are stored; equal while nobody changes one."""
+    rows = transaction.execute(select(queues.c.id, queues.c.notify).order_by(queues.c.id))
+    return tuple((row.id, row.notify) for row in rows)
+
+
+def find_queues(transaction: Transaction, ids: Sequence[str]) -> list[Queue]:
+    """Queues by their ids, in the order of the ids; those that are gone are left out."""
+    rows = transaction.execute(select(queues).where(queues.c.id.in_(ids))) if ids else ()
+    found = {row.id: _queue(row) for row in rows}
+    return [found[one] for one in ids if one in found]
+
+
 def _template(row: Row[Any]) -> Template:
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name
     return Template(**{**values, "body": json.loads(row.body)})
+
+
+def _template_values(template: Template) -> dict[str, object]:
+    return {
+        "id": template.id,
+        "bucket": template.bucket,
+        "tag": template.tag,
+        "name": template.name,
+        "body": json.dumps(template.body),
+        "created_ms": template.created_ms,
+        "updated_ms": template.updated_ms,
+    }
 
 
 def _queue(row: Row[Any]) -> Queue:

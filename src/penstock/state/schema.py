@@ -21,11 +21,13 @@ from sqlalchemy import (
     text,
 )
 
+from penstock.domain.callbacks import CallbackFormat
 from penstock.domain.jobs import JobType
 from penstock.domain.states import (
     FINAL_EXECUTION_STATES,
     JOB_TABLE,
     ChunkState,
+    DeliveryState,
     JobState,
     is_final,
 )
@@ -45,6 +47,15 @@ buckets = Table(
     Column("name", Text, primary_key=True),
     Column("url", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+)
+
+services = Table(  # what is open on a bucket: `ci`, once it is bound, and service families
+    "services",
+    metadata,
+    Column("bucket", Text, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("opened_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 workflows = Table(
@@ -90,6 +101,27 @@ queues = Table(
     Column("updated_ms", BigInteger, nullable=False),
     CheckConstraint("state IN ('Active', 'Paused')", name="queue_state"),
     Index("queues_by_family", "bucket", "family", "category", unique=True),  # one a family
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("secret_id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("policies", Text, nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("old_sealed", LargeBinary),
+    Column("old_until_ms", BigInteger),
+    Column("token_digest", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+    CheckConstraint(  # temporary keys have a token and an end
+        "(parent = '') = (token_digest = '') AND (parent = '' OR expires_ms IS NOT NULL)",
+        name="key_token",
+    ),
+    CheckConstraint("(old_sealed IS NULL) = (old_until_ms IS NULL)", name="key_old_secret"),
 )
 
 jobs = Table(
@@ -208,4 +240,55 @@ executions = Table(
     Column("nodes", Text, nullable=False),
     CheckConstraint(_one_of("state", FINAL_EXECUTION_STATES), name="execution_state"),
     sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", BigNumber, primary_key=True, autoincrement=True),
+    Column("job", BigInteger, nullable=False),
+    Column("chunk", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("node", Integer, nullable=False),  # 0 for the end of the execution
+    Column("url", Text, nullable=False),
+    Column("target", Text, nullable=False),  # scheme, host and port of the URL
+    Column("format", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    # NULL behind an earlier event of the execution, and at the end; a lease moves it ahead.
+    Column("next_try_ms", BigInteger),
+    Column("ended_ms", BigInteger),
+    Column("answer", Text, nullable=False, server_default=""),
+    CheckConstraint(_one_of("format", CallbackFormat), name="event_format"),
+    CheckConstraint(_one_of("state", DeliveryState), name="event_state"),
+    CheckConstraint(
+        "(ended_ms IS NOT NULL) = (state IN ('Delivered', 'Expired'))"
+        " AND (ended_ms IS NULL OR next_try_ms IS NULL)",
+        name="event_end",
+    ),
+    Index(  # what is due at each target, without looking at what waits behind it
+        "events_due",
+        "target",
+        "next_try_ms",
+        "number",
+        sqlite_where=text("next_try_ms IS NOT NULL"),
+        postgresql_where=text("next_try_ms IS NOT NULL"),
+    ),
+    Index(  # the order within an execution
+        "events_waiting",
+        "job",
+        "chunk",
+        "position",
+        "number",
+        sqlite_where=text("ended_ms IS NULL"),
+        postgresql_where=text("ended_ms IS NULL"),
+    ),
+    Index(  # sweeping
+        "events_ended",
+        "ended_ms",
+        sqlite_where=text("ended_ms IS NOT NULL"),
+        postgresql_where=text("ended_ms IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,  # a number is part of an id: never used again
 )

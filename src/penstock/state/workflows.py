@@ -56,6 +56,23 @@ def find_workflow(transaction: Transaction, bucket: str, workflow_id: str) -> Wo
     return None if row is None else _workflow(row)
 
 
+def count_workflows(transaction: Transaction, bucket: str) -> int:
+    """How many workflows a bucket has."""
+    return transaction.execute(
+        select(func.count()).select_from(workflows).where(workflows.c.bucket == bucket)
+    ).scalar_one()
+
+
+def active_workflows(transaction: Transaction, bucket: str) -> list[Workflow]:
+    """The workflows that uploads into a bucket start, oldest first."""
+    rows = transaction.execute(
+        select(workflows)
+        .where(workflows.c.bucket == bucket, workflows.c.state == str(WorkflowState.ACTIVE))
+        .order_by(workflows.c.created_ms, workflows.c.id)
+    )
+    return [_workflow(row) for row in rows]
+
+
 def list_workflows(
     transaction: Transaction,
     bucket: str,

@@ -5,7 +5,7 @@ with the code `Skipped`; an execution in which nothing failed is a `Success`, an
 which of them were skipped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -46,20 +46,31 @@ def encode_execution(execution: Execution, region: str) -> dict[str, Content]:
         "Object": execution.object_key,
         "CreateTime": execution_time(execution.created_ms),
         "Topology": execution.workflow.topology,
-        "Tasks": [_encode_task(execution, view, region) for view in execution.nodes],
+        "Tasks": [encode_task(execution, view, region) for view in execution.nodes],
     }
 
 
-def _encode_task(execution: Execution, view: NodeView, region: str) -> dict[str, Content]:
+def encode_task(
+    execution: Execution,
+    view: NodeView,
+    region: str,
+    *,
+    time: Callable[[int | None], str] = execution_time,
+) -> dict[str, Content]:
+    """One of the `Tasks` of an execution.
+
+    Args:
+        time: Writes its times.
+    """
     outcome = view.outcome
     is_skipped = outcome.state is ExecutionState.SKIPPED
     encoded: dict[str, Content] = {
         "Type": view.node.type,
         "Name": view.node.name,
         "JobId": view.job_id,
-        "CreateTime": execution_time(execution.created_ms),
-        "StartTime": execution_time(outcome.started_ms),
-        "EndTime": execution_time(outcome.ended_ms),
+        "CreateTime": time(execution.created_ms),
+        "StartTime": time(outcome.started_ms),
+        "EndTime": time(outcome.ended_ms),
         "State": ExecutionState.CANCEL if is_skipped else outcome.state,
         "Code": outcome.code,
         "Message": outcome.message,

@@ -2,17 +2,21 @@
 
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import InputKind, Job, JobType
+from penstock.domain.operation_rules import OperationCheck, OperationRule
 from penstock.domain.requests import JobRequest, name_faults, read_input
 from penstock.domain.trees import Tree, child, text
-from penstock.domain.workflows import END, START
+from penstock.wire.operation_rules import read_rule
 from penstock.wire.times import job_time, parse_time
 from penstock.wire.xml import Content
 
 _NO_TIME = {"", "0", "-"}
 
 
-def decode_job(bucket: str, tree: Tree) -> JobRequest:
+def decode_job(bucket: str, tree: Tree, check: OperationCheck) -> JobRequest:
     """Read the body of `POST /inventorytriggerjob`.
+
+    Args:
+        check: Tells what is wrong with the tag and the settings of a job of one operation.
 
     Raises:
         InvalidArgumentError: Something is missing or wrong; names every fault.
@@ -26,24 +30,20 @@ def decode_job(bucket: str, tree: Tree) -> JobRequest:
     ids = tuple(part.strip() for part in text(operation, "WorkflowIds").split(",") if part.strip())
     if type_ == JobType.WORKFLOW and not ids:
         faults.append("Operation.WorkflowIds must be given")
-    tag = text(operation, "Tag")
-    if type_ == JobType.JOB and not tag:
-        faults.append("Operation.Tag must be given")
+    rule = _read_operation(operation, check, faults) if type_ == JobType.JOB else None
     interval = child(operation, "TimeInterval")
     start_ms = _read_time(interval, "Start", faults)
     end_ms = _read_time(interval, "End", faults)
     if faults:
         raise InvalidArgumentError(*faults)
-    is_job = type_ == JobType.JOB
     return JobRequest(
         bucket=bucket,
         name=text(tree, "Name"),
         type=JobType(type_),
         input=job_input,
         rule=operation,
-        workflow_ids=() if is_job else ids,
-        topology=_one_node(tag, operation) if is_job else {},
-        topology_name=tag,
+        operation=rule,
+        workflow_ids=ids if rule is None else (),
         modified_from_ms=start_ms,
         modified_to_ms=end_ms,
         is_up_to_now=True,
@@ -91,10 +91,14 @@ def _read_time(interval: Tree, name: str, faults: list[str]) -> int | None:
         return None
 
 
-def _one_node(tag: str, operation: Tree) -> Tree:
-    """A job of one operation is a topology of one node."""
-    node = {**child(operation, "JobParam"), "Output": child(operation, "Output")}
-    return {
-        "Dependencies": {START: tag, tag: END},
-        "Nodes": {START: {"Type": START}, tag: {"Type": tag, "Operation": node}},
-    }
+def _read_operation(
+    operation: Tree, check: OperationCheck, faults: list[str]
+) -> OperationRule | None:
+    """The one operation of a job; None where it is wrong."""
+    if "JobParam" not in operation:
+        faults.append("Operation.JobParam must be given; it may be empty")
+    try:
+        return read_rule(text(operation, "Tag"), child(operation, "JobParam"), operation, check)
+    except InvalidArgumentError as error:
+        faults += (f"Operation: {fault}" for fault in error.faults)
+        return None

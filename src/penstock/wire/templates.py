@@ -13,7 +13,7 @@ _ANSWER_BLOCKS = {**_BLOCKS, "Transcode": "TransTpl", "Animation": "TransTpl"}
 
 
 class TemplateBody(NamedTuple):
-    """What a create carries.
+    """What a create or update carries.
 
     Attributes:
         tag: The operation it is for.
@@ -27,15 +27,16 @@ class TemplateBody(NamedTuple):
 
 
 def decode_template(tree: Tree) -> TemplateBody:
-    """Read the body of `POST /template`.
+    """Read the body of `POST /template` and `PUT /template/<id>`.
 
     The params stand in a block named like the tag, or (Transcode, Animation and their kin)
-    directly under the root; both are taken for every tag.
+    directly under the root; both are taken for every tag, and the block of an answer as well.
     """
     tag = text(tree, "Tag")
-    block = _BLOCKS.get(tag, tag)
+    blocks = (_BLOCKS.get(tag, tag), _ANSWER_BLOCKS.get(tag, tag))
+    in_block = next((found for name in blocks if (found := child(tree, name))), None)
     loose = {name: value for name, value in tree.items() if name not in _REQUEST_LEAVES}
-    return TemplateBody(tag, text(tree, "Name"), child(tree, block) or loose)
+    return TemplateBody(tag, text(tree, "Name"), loose if in_block is None else in_block)
 
 
 def encode_template(template: Template) -> dict[str, Content]:
@@ -46,7 +47,7 @@ def encode_template(template: Template) -> dict[str, Content]:
         "Tag": template.tag,
         "Name": template.name,
         "BucketId": template.bucket,
-        "Category": "Custom",
+        "Category": template.category,
         "CreateTime": job_time(template.created_ms),
         "UpdateTime": job_time(template.updated_ms),
         _ANSWER_BLOCKS.get(template.tag, template.tag): template.body,

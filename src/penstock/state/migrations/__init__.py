@@ -7,7 +7,7 @@ from sqlalchemy import Engine, inspect, text
 from penstock.domain.errors import BackendError
 from penstock.state.schema import metadata
 
-HEAD = "0001"
+HEAD = "0004"
 _VERSION_TABLE = (  # as Alembic itself would make it
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
     "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
