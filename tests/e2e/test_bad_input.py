@@ -1,5 +1,6 @@
 """Whatever is wrong gets a clear answer, and the server goes on as if nothing had been."""
 
+import json
 import struct
 import zlib
 from collections.abc import Iterator
@@ -215,38 +216,54 @@ def test_target_bucket_that_is_not_bound_is_refused(folder_cloud: Cloud) -> None
     assert "other-1250000000" in answer.message
 
 
-@pytest.mark.parametrize(
-    ("chosen", "code", "word"),
-    [
-        ({"Manifest": "nowhere/manifest.json"}, "ResourceNotFound", "nowhere/manifest.json"),
-        ({"UrlFile": "nowhere/urls.txt"}, "ResourceNotFound", "nowhere/urls.txt"),
-        ({"Manifest": "broken/manifest.json"}, "InvalidContent", "broken/manifest.json"),
-        ({"Manifest": "wrong/manifest.json"}, "InvalidContent", "MD5"),
-        ({"Manifest": "lost/manifest.json"}, "InvalidContent", "nowhere.csv.gz"),
-        ({"Manifest": "cut/manifest.json"}, "InvalidContent", "cut/part.csv.gz"),
-        ({"UrlFile": "https://example.org/urls.txt"}, "InvalidArgument", "example.org"),
-    ],
-    ids=[
-        *("no manifest", "no URL file", "no JSON", "wrong MD5", "lost part", "cut part"),
-        "foreign URL file",
-    ],
-)
-def test_unusable_list_fails_the_job(
-    cloud: Cloud, chosen: dict[str, str], code: str, word: str
-) -> None:
-    """A job whose list cannot be used ends Failed with a code and names what is wrong."""
+@pytest.fixture(scope="session")
+def list_jobs(cloud: Cloud) -> dict[str, str]:
+    """A job over each of several lists that cannot be used: its id by what is wrong."""
     cloud.put("listed.txt", b"listed")
     cloud.put("broken/manifest.json", b"{not json")
     wrong = cos_inventory("wrong", [[Row("listed.txt")]], wrong_md5=True)
     for key, content in wrong.items():
         cloud.put(key, content)
-    for folder, part in (("lost", "lost/nowhere.csv.gz"), ("cut", "cut/part.csv.gz")):
-        text = f'{{"sourceBucket": "demo-1250000000", "fileSchema": "Bucket, Key", "files": [{{"key": "{part}"}}]}}'  # noqa: E501
-        cloud.put(f"{folder}/{MANIFEST}", text.encode())
-    cloud.put("cut/part.csv.gz", wrong["wrong/1250000000/demo/daily/" + "0" * 32 + ".csv.gz"][:30])
+    for folder in ("lost", "cut"):
+        manifest = {
+            "sourceBucket": BUCKET,
+            "fileSchema": "Bucket, Key",
+            "files": [{"key": f"{folder}/part.csv.gz"}],
+        }
+        cloud.put(f"{folder}/{MANIFEST}", json.dumps(manifest).encode())
+    cloud.put("cut/part.csv.gz", next(iter(wrong.values()))[:30])
     workflow_id = cloud.create_workflow(hashing(), "lists")
+    return {
+        fault: cloud.create_job(workflow_id, {kind: value})
+        for fault, kind, value in (
+            ("no manifest", "Manifest", "nowhere/manifest.json"),
+            ("no URL file", "UrlFile", "nowhere/urls.txt"),
+            ("no JSON", "Manifest", f"broken/{MANIFEST}"),
+            ("wrong MD5", "Manifest", f"wrong/{MANIFEST}"),
+            ("lost part", "Manifest", f"lost/{MANIFEST}"),
+            ("cut part", "Manifest", f"cut/{MANIFEST}"),
+            ("foreign URL", "UrlFile", "https://example.org/urls.txt"),
+        )
+    }
 
-    detail = cloud.wait(cloud.create_job(workflow_id, chosen))
+
+@pytest.mark.parametrize(
+    ("fault", "code", "word"),
+    [
+        ("no manifest", "ResourceNotFound", "nowhere/manifest.json"),
+        ("no URL file", "ResourceNotFound", "nowhere/urls.txt"),
+        ("no JSON", "InvalidContent", "broken/manifest.json"),
+        ("wrong MD5", "InvalidContent", "MD5"),
+        ("lost part", "InvalidContent", "lost/part.csv.gz"),
+        ("cut part", "InvalidContent", "cut/part.csv.gz"),
+        ("foreign URL", "InvalidArgument", "example.org"),
+    ],
+)
+def test_unusable_list_fails_the_job(
+    cloud: Cloud, list_jobs: dict[str, str], fault: str, code: str, word: str
+) -> None:
+    """A job whose list cannot be used ends Failed with a code and names what is wrong."""
+    detail = cloud.wait(list_jobs[fault])
 
     assert (detail["State"], detail["Code"]) == ("Failed", code)
     assert word in detail["Message"]
@@ -295,35 +312,45 @@ def gigapixel_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + pixels + block(b"IEND", b"")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "codes"),
-    [
-        ("empty.jpg", b"", {"ResourceNotSupported"}),
-        ("truncated.jpg", picture(400, 400, kind="JPEG")[:1500], {"ResourceNotSupported"}),
-        ("text.jpg", b"no picture", {"ResourceNotSupported"}),
-        ("huge.png", gigapixel_png(), {"LimitExceeded"}),
-        ("empty.mp4", b"", {"ResourceNotSupported"}),
-        ("text.mp4", b"A text that calls itself a film.\n" * 50, {"ResourceNotSupported"}),
-        ("list.mp4", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", {"ResourceNotSupported"}),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_broken_object_fails_alone(
-    folder_cloud: Cloud, reading_id: str, name: str, content: bytes, codes: set[str]
-) -> None:
-    """A broken object fails with a code, a message that names it, and no output."""
+BROKEN = {
+    "empty.jpg": b"",
+    "truncated.jpg": picture(400, 400, kind="JPEG")[:1500],
+    "text.jpg": b"no picture",
+    "huge.png": gigapixel_png(),
+    "empty.mp4": b"",
+    "text.mp4": b"A text that calls itself a film.\n" * 50,
+    "list.mp4": b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+}
+
+
+@pytest.fixture(scope="session")
+def broken_job(folder_cloud: Cloud, reading_id: str) -> Answer:
+    """A job over the broken objects and a good one, taken to its end."""
+    for name, content in BROKEN.items():
+        folder_cloud.put(f"bad/in/{name}", content)
+    folder_cloud.put("bad/in/good.png", picture(16, 16))
+    return folder_cloud.wait(folder_cloud.create_job(reading_id, {"Prefix": "bad/in/"}))
+
+
+def test_broken_objects_do_not_harm_the_others(folder_cloud: Cloud, broken_job: Answer) -> None:
+    """A job over broken objects and a good one ends, and only the good one has an output."""
+    assert broken_job["State"] == "Success"
+    assert broken_job["Counters"] == counters(succeeded=1, failed=len(BROKEN))
+    assert folder_cloud.keys("bad/out/") == ["bad/out/good.png"]
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_broken_object_says_why(folder_cloud: Cloud, broken_job: Answer, name: str) -> None:
+    """A broken object fails with a code and a message that names it, and no local path."""
     key = f"bad/in/{name}"
-    folder_cloud.put(key, content)
 
-    detail = folder_cloud.wait(folder_cloud.create_job(reading_id, {"Object": key}))
+    (entry,) = folder_cloud.executions(BatchJobId=broken_job["JobId"], Name=key)
+    run = folder_cloud.execution(entry["RunId"])
 
-    assert (detail["State"], detail["Counters"]) == ("Success", counters(failed=1))
-    run = folder_cloud.only_execution(detail["JobId"])
     assert run["State"] == "Failed"
-    assert run["Code"] in codes
+    assert run["Code"] == ("LimitExceeded" if name == "huge.png" else "ResourceNotSupported")
     assert key in run["Message"]
     assert "/tmp" not in run["Message"]  # noqa: S108  # local paths are nobody's business
-    assert folder_cloud.keys("bad/out/") == []
 
 
 @pytest.mark.parametrize(

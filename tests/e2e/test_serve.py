@@ -401,6 +401,7 @@ def test_every_way_to_point_the_sdk_works(folder_server: Server, form: Form) -> 
     assert cloud.get(f"{folder}/a b.txt") == b"some text"
 
 
+@pytest.mark.slow
 def test_server_drains_and_keeps_its_state(tmp_path: Path) -> None:
     """A server told to end ends with code 0; started again it knows all that it knew."""
     server = Server(tmp_path, (tmp_path / "bucket").as_uri(), workers=1)

@@ -84,20 +84,28 @@ def open_sealer(settings: Settings) -> Sealer:
 
 
 @contextmanager
-def open_keys(settings: Settings) -> Iterator[KeyService]:
+def open_keys(settings: Settings, *, is_first: bool = False) -> Iterator[KeyService]:
     """The access keys of a data folder, also of one that a server is using.
 
+    Args:
+        is_first: Whether a data folder that does not exist is made.
+
     Raises:
-        InvalidArgumentError: The settings are wrong.
+        InvalidArgumentError: The settings are wrong, or there is no data folder.
         BackendError: The database cannot be opened.
     """
     if settings.database:
         message = "database: this build keeps its state in SQLite, in the data folder"
         raise InvalidArgumentError(message)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    path = settings.data.absolute() / "penstock.db"
+    if is_first:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
+        message = f"data: {str(settings.data)!r} is no data folder of penstock"
+        raise InvalidArgumentError(message)
     root = find_root_key(settings)
     sealer = open_sealer(settings)
-    with closing(Database.open_sqlite(settings.data.absolute() / "penstock.db")) as database:
+    with closing(Database.open_sqlite(path)) as database:
         yield KeyService(
             database,
             sealer,

@@ -9,6 +9,8 @@ from penstock.engine.runner import Runner
 from penstock.operations.base import Limits
 from penstock.storage.opening import open_store
 
+RETRY_SECONDS = (1.0, 5.0)  # on top of the stores' own tries, each with pauses of its own
+
 
 def make_runner(argument: str) -> Runner:
     """Make the runner of a worker process; `argument` is what `start_engine` wrote."""
@@ -19,4 +21,5 @@ def make_runner(argument: str) -> Runner:
         now_ms=now_ms,
         scratch=Path(facts["scratch"]),
         limits=Limits(**facts["limits"]),
+        retry_seconds=RETRY_SECONDS,
     )

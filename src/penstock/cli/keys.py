@@ -43,7 +43,7 @@ def make(
         if not documents:
             _say("the key has no policy yet and may do nothing; see `penstock keys policy`")
 
-    return _carry_out(place, work)
+    return _carry_out(place, work, is_first=True)
 
 
 def make_temporary(
@@ -90,7 +90,12 @@ def show(place: Place, output: Output, secret_id: str) -> int:
 
 def set_policies(place: Place, secret_id: str, policies: Sequence[Path]) -> int:
     """Give a key other policies; the exit code."""
-    return _carry_out(place, lambda keys: keys.set_policies(secret_id, _read_policies(policies)))
+
+    def work(keys: KeyService) -> None:
+        keys.set_policies(secret_id, _read_policies(policies))
+        _say(f"access key {secret_id} has {len(policies)} policies")
+
+    return _carry_out(place, work)
 
 
 def rotate(place: Place, output: Output, secret_id: str, grace: int) -> int:
@@ -103,12 +108,18 @@ def rotate(place: Place, output: Output, secret_id: str, grace: int) -> int:
 
 def revoke(place: Place, secret_id: str) -> int:
     """End a key; the exit code."""
-    return _carry_out(place, lambda keys: keys.revoke(secret_id))
+
+    def work(keys: KeyService) -> None:
+        keys.revoke(secret_id)
+        _say(f"access key {secret_id} is revoked")
+
+    return _carry_out(place, work)
 
 
-def _carry_out(place: Place, work: Callable[[KeyService], None]) -> int:
+def _carry_out(place: Place, work: Callable[[KeyService], None], *, is_first: bool = False) -> int:
     try:
-        with open_keys(read_settings(place.config, data=place.data)) as keys:
+        settings = read_settings(place.config, data=place.data)
+        with open_keys(settings, is_first=is_first) as keys:
             work(keys)
     except RequestError as error:
         return explain(error, BAD_USAGE)

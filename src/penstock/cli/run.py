@@ -31,6 +31,8 @@ def run(request: RunRequest, config: Path | None, given: dict[str, Any]) -> int:
     try:
         file = read_file(request.workflow)
         wanted = job_request(request, file)
+        for warning in file.warnings:
+            _say(f"warning: {warning}")
         folder = given.get("data") or _state_folder() / wanted.request_digest
         system = System(read_settings(config, **{**given, "data": folder}))
     except (PenstockError, OSError) as error:
@@ -62,6 +64,7 @@ def _drive(system: System, request: RunRequest, wanted: JobRequest) -> int:
     for warning in system.jobs.warnings(job):
         _say(f"warning: {warning}")
     system.start_engine()
+    started = time.monotonic()
     try:
         job = _watch(system, job, is_dry_run=request.is_dry_run)
     except KeyboardInterrupt:
@@ -72,7 +75,7 @@ def _drive(system: System, request: RunRequest, wanted: JobRequest) -> int:
         return _show_plan(system, job)
     if request.report is not None:
         write_report(request.report, system.executions.of_job(job))
-    return _conclude(system, job, request)
+    return _conclude(system, job, request, time.monotonic() - started)
 
 
 def _watch(system: System, job: Job, *, is_dry_run: bool) -> Job:
@@ -96,7 +99,7 @@ class EngineStoppedError(PenstockError):
 def _show_plan(system: System, job: Job) -> int:
     """Tell what the confirmed job would do; the plan is kept."""
     if is_ended(job):
-        return _failed(job)
+        return _failed(job) if job.state is not JobState.SUCCESS else _nothing(job)
     width = len(job.workflows)
     _say(f"plan: {job.counters.total // width:,} objects; nothing has been run")
     shown = system.executions.first_keys(job, _MOST_SHOWN)
@@ -109,17 +112,21 @@ def _show_plan(system: System, job: Job) -> int:
     return OK
 
 
-def _conclude(system: System, job: Job, request: RunRequest) -> int:
+def _nothing(job: Job) -> int:
+    _say(job.message)
+    return OK
+
+
+def _conclude(system: System, job: Job, request: RunRequest, seconds: float) -> int:
     if job.state is not JobState.SUCCESS:
         return _failed(job)
     counters = job.counters
-    seconds = ((job.ended_ms or 0) - (job.started_ms or 0)) / 1000
+    if counters.total == 0:
+        return _nothing(job)
     _say(
         f"{counters.succeeded:,} succeeded, {counters.failed:,} failed, "
         f"{counters.skipped:,} skipped in {seconds:,.1f} s"
     )
-    if counters.total == 0:
-        _say(job.message)
     failures = system.executions.of_job(job, [ExecutionState.FAILED])
     for number, execution in enumerate(failures):
         if number == _MOST_SHOWN:

@@ -98,7 +98,7 @@ def job_request(request: RunRequest, file: WorkflowFile) -> JobRequest:
         file.topology,
         absolute_url(request.source),
         absolute_url(request.output) if request.output else "",
-        [*job_input.kind, job_input.value],
+        [job_input.kind, job_input.value],
         times,
     ]
     return JobRequest(

@@ -5,7 +5,7 @@ first object on; what was not taken to an end (the worker drains, the job is can
 not in it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,18 @@ class Runner:
         now_ms: Callable[[], int],
         scratch: Path,
         limits: Limits,
+        retry_seconds: Sequence[float] = (),
     ) -> None:
+        """Take what it needs.
+
+        Args:
+            open_store: From a storage URL to its store; asked once for each.
+            scratch: Folder under which every object gets one of its own.
+            limits: Bounds for the work on one object.
+            retry_seconds: How long to wait before each further attempt at a node whose store
+                failed.
+        """
+        self._retry_seconds = retry_seconds
         self._open_store = open_store
         self._now_ms = now_ms
         self._scratch = scratch
@@ -101,6 +112,7 @@ class Runner:
         for index, listed in enumerate(objects):
             self.control = Control(
                 limits=self._limits,
+                retry_seconds=self._retry_seconds,
                 bucket=plan.job.bucket,
                 is_cancelled=is_cancelled,
                 report=partial(_report_part, report, index, chunk.size),

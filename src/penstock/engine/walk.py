@@ -5,7 +5,7 @@ from itertools import chain
 
 import structlog
 
-from penstock.domain.errors import AttemptCancelledError, PenstockError
+from penstock.domain.errors import AttemptCancelledError, BackendError, PenstockError
 from penstock.domain.executions import Address, NodeOutcome, OutputObject
 from penstock.domain.selection import (
     AUDIO_EXTENSIONS,
@@ -22,7 +22,7 @@ from penstock.engine.workspace import (
     NodeWorkspace,
     SourceObject,
 )
-from penstock.operations.base import Kind
+from penstock.operations.base import Kind, Result
 
 _log = structlog.get_logger()
 
@@ -87,12 +87,8 @@ class Walk:
         facts: dict[str, object] = {}
         state, code, message = ExecutionState.SUCCESS, "Success", ""
         for handed in inputs:
-            self._control.begin()
             try:
-                workspace = NodeWorkspace(
-                    self._source, handed, planned.destination, results, self._control
-                )
-                result = planned.operation.run(planned.params, workspace)
+                result = self._try(planned, handed, results)
             except AttemptCancelledError:
                 raise
             except PenstockError as error:
@@ -104,8 +100,6 @@ class Walk:
             else:
                 outputs += result.outputs
                 facts.update(result.facts)
-            finally:
-                self._control.end()
         if state is ExecutionState.SUCCESS:
             self._handed_on[planned.node.number] = _handed_on(planned, inputs, outputs, results)
         return NodeOutcome(
@@ -118,6 +112,26 @@ class Walk:
             outputs=tuple(outputs),
             facts=facts,
         )
+
+    def _try(self, planned: PlannedNode, handed: NodeInput, results: NodeResults) -> Result:
+        """Run the operation on one input; when a store failed, again after a while."""
+        published = dict(results.published)
+        for wait_seconds in (*self._control.retry_seconds, None):
+            workspace = NodeWorkspace(
+                self._source, handed, planned.destination, results, self._control
+            )
+            self._control.begin()
+            try:
+                return planned.operation.run(planned.params, workspace)
+            except BackendError:
+                if wait_seconds is None:
+                    raise
+            finally:
+                self._control.end()
+            results.published.clear()  # the next attempt gives the same keys
+            results.published.update(published)
+            self._control.pause(wait_seconds)
+        raise AssertionError
 
     def _names(self, planned: PlannedNode) -> Mapping[str, str]:
         """What placeholders stand for that do not depend on the input."""

@@ -8,7 +8,7 @@ import mimetypes
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -244,7 +244,8 @@ class NodeWorkspace:
 
     def output_stem(self, *, extension: str) -> str:
         """The file name, without extension, that `publish` will give the output."""
-        name = self._key("Object", {"ext": extension}).rpartition("/")[2]
+        key = self._free_key(self._key("Object", {"ext": extension}))
+        name = key.rpartition("/")[2]
         return name.rpartition(".")[0] or name
 
     def checkpoint(self) -> None:
@@ -292,11 +293,13 @@ class Control:
         self,
         *,
         limits: Limits,
+        retry_seconds: Sequence[float] = (),
         bucket: str = "",
         is_cancelled: Callable[[], bool] = lambda: False,
         report: Callable[[float], None] = lambda _fraction: None,
     ) -> None:
         self.limits = limits
+        self.retry_seconds = retry_seconds
         self.bucket = bucket
         self.is_cancelled = is_cancelled
         self.report = report
@@ -309,6 +312,17 @@ class Control:
     def end(self) -> None:
         """Stop the clock."""
         self.deadline = float("inf")
+
+    def pause(self, seconds: float) -> None:
+        """Wait between two attempts.
+
+        Raises:
+            AttemptCancelledError: The attempt was cancelled meanwhile.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.checkpoint()
+            time.sleep(min(left, 0.1))
 
     def is_over(self) -> bool:
         """Whether the attempt is cancelled or out of time."""

@@ -64,6 +64,23 @@ def write_bmp(path: Path, pixels: bytes, size: Size, bands: int) -> None:
         image.save(path, "BMP")
 
 
+def animation_frames(path: Path, key: str) -> Iterator[tuple[Size, int]]:
+    """Every frame of a GIF or WebP, decoded one at a time: its size and how long it stays.
+
+    Times are in milliseconds; 0 for a still picture.
+
+    Raises:
+        UnsupportedInputError: A frame cannot be decoded.
+    """
+    from PIL import Image  # noqa: PLC0415 - see above
+
+    with _translated(key, "animation"), Image.open(path, formats=("GIF", "WEBP")) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+            yield Size(*image.size), int(image.info.get("duration") or 0)
+
+
 def write_gif(
     path: Path,
     frames: Iterable[bytes],
@@ -134,12 +151,12 @@ def _is_clear(alpha: int) -> int:
 
 
 @contextmanager
-def _translated(key: str) -> Iterator[None]:
+def _translated(key: str, what: str = "BMP") -> Iterator[None]:
     try:
         yield
     # What Pillow raises on a broken file; SyntaxError means "not this format" to it.
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise UnsupportedInputError(key, f"is a broken BMP ({error})") from error
+        raise UnsupportedInputError(key, f"is a broken {what} ({error})") from error
 
 
 @contextmanager

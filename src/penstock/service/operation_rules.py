@@ -6,7 +6,7 @@ from penstock.domain.errors import InvalidArgumentError, QueueNotFoundError
 from penstock.domain.operation_rules import OperationRule
 from penstock.domain.trees import Tree, child, text
 from penstock.operations.base import Family
-from penstock.operations.registry import OPERATIONS, find
+from penstock.operations.registry import OPERATIONS
 from penstock.state import resources
 from penstock.state.database import Transaction
 
@@ -56,12 +56,6 @@ def rule_queue_ids(
         if queue.family in families and wanted in {queue.id, queue.category}:
             return (queue.id,)
     raise QueueNotFoundError(wanted)
-
-
-def family_of(tag: str) -> Family:
-    """The service family of a tag; media where this build no longer has the operation."""
-    operation = find(tag)
-    return Family.MEDIA if operation is None else operation.family
 
 
 def _unknown(tag: str, offered: list[str], family: str) -> str:

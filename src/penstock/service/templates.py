@@ -109,7 +109,7 @@ class TemplateService:
         """Replace the name and the params of a template; jobs keep the params they pinned.
 
         Args:
-            tag: The template's own, or empty; what refers to it relies on its operation.
+            tag: The template's own; what refers to the template relies on its operation.
 
         Raises:
             OfficialTemplateError: It is built in.
@@ -121,7 +121,7 @@ class TemplateService:
         with self._database.write() as transaction:
             found = _find_custom(transaction, bucket, template_id)
             changed = replace(found, name=name, body=body, updated_ms=self._now_ms())
-            _check(changed, tag or found.tag)
+            _check(changed, tag)
             _check_family(transaction, changed)
             if not resources.replace_template_if_name_free(transaction, changed):
                 raise TemplateNameTakenError(name)
@@ -178,7 +178,7 @@ def _check(template: Template, tag: str | None = None) -> None:
     """Refuse a template whose name, tag or params are wrong; names every fault."""
     faults = _name_faults(template.name)
     if tag is not None and tag != template.tag:
-        faults.append(f"Tag of a template stays what it is, {template.tag!r}, not {tag!r}")
+        faults.append(f"Tag must be {template.tag!r}, as the template has it, not {tag!r}")
     operation = find(template.tag)
     if not template.tag:
         faults.append("Tag must be given")

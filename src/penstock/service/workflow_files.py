@@ -14,7 +14,7 @@ pattern, or a mapping of them (`Object`, `SpriteObject`).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -39,10 +39,12 @@ class WorkflowFile:
     Attributes:
         name: Its name.
         topology: The same topology as the wire has it.
+        warnings: Params that nothing looks at, with file, line and column.
     """
 
     name: str
     topology: Tree
+    warnings: tuple[str, ...] = ()
 
 
 def read_workflow_file(text: str, file_name: str) -> WorkflowFile:
@@ -66,10 +68,7 @@ def read_workflow_file(text: str, file_name: str) -> WorkflowFile:
         check_topology(found.topology, lambda _id: None)
     except InvalidArgumentError as error:
         raise InvalidArgumentError(*map(reader.placed, error.faults)) from error
-    reader.check_names(found.topology)
-    if reader.faults:
-        raise InvalidArgumentError(*reader.faults)
-    return found
+    return replace(found, warnings=tuple(reader.unused_params(found.topology)))
 
 
 class _Reader:
@@ -107,8 +106,11 @@ class _Reader:
         place = "1:1" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
         return f"{self._file_name}:{place}: {fault}"
 
-    def check_names(self, topology: Tree) -> None:
-        """Note every param that its operation never asks for: on the wire it would be ignored."""
+    def unused_params(self, topology: Tree) -> Iterator[str]:
+        """Params that their operation never asks for: misspelt, or without effect where they are.
+
+        The vendor ignores them; a person who wrote a file wants to know.
+        """
         for node in parse_topology(topology).nodes:
             operation = find(node.type)
             if operation is None or node.name not in self._params:
@@ -116,9 +118,12 @@ class _Reader:
             watched = WatchedTree(node.operation)
             operation.parse(watched)
             for path in watched.unknown_names():
-                if path[0] == operation.block:
-                    message = f"{node.name}: {node.type} has no parameter {'.'.join(path[1:])}"
-                    self._fault(_key_at(self._params[node.name], path[1:]), message)
+                if path[0] == operation.block and path[1:]:
+                    mark = _key_at(self._params[node.name], path[1:]).start_mark
+                    yield (
+                        f"{self._file_name}:{mark.line + 1}:{mark.column + 1}: {node.name}: "
+                        f"{node.type} makes no use of {'.'.join(path[1:])} here"
+                    )
 
     def _start(self, node: yaml.Node) -> Tree:
         parts = dict(self._entries(node, "input", _INPUT_KEYS))

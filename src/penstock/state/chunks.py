@@ -152,7 +152,11 @@ def release_leased_chunks(transaction: Transaction, job: int) -> int:
     """Give back every leased chunk of a job whose engine is gone; how many objects they hold."""
     leased = [chunks.c.job == job, chunks.c.state == str(ChunkState.LEASED)]
     objects = transaction.execute(select(func.sum(chunks.c.size)).where(*leased)).scalar()
-    transaction.execute(update(chunks).where(*leased).values(state=str(ChunkState.PLANNED)))
+    transaction.execute(
+        update(chunks)
+        .where(*leased)
+        .values(state=str(ChunkState.PLANNED), attempts=chunks.c.attempts - 1)
+    )
     return int(objects or 0)
 
 

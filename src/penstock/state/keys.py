@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 
 from penstock.domain.keys import AccessKey
 from penstock.state.database import Transaction
@@ -61,11 +61,17 @@ def replace_policies(transaction: Transaction, secret_id: str, policies: Sequenc
 
 
 def revoke_key_if_valid(transaction: Transaction, secret_id: str, now_ms: int) -> bool:
-    """Revoke a key and forget its secrets; False when it was revoked before."""
+    """Revoke a key and all that were made from it, and forget their secrets.
+
+    False when all of them were revoked before, or there is none of that id.
+    """
     return bool(
         transaction.execute(
             update(keys)
-            .where(keys.c.secret_id == secret_id, keys.c.revoked_ms.is_(None))
+            .where(
+                or_(keys.c.secret_id == secret_id, keys.c.parent == secret_id),
+                keys.c.revoked_ms.is_(None),
+            )
             .values(revoked_ms=now_ms, sealed=b"", old_sealed=None, old_until_ms=None)
         ).rowcount
     )

@@ -1,28 +1,20 @@
 """The jobs of `/jobs` and its kin on the wire (`wire.md` 8.6); TaskFinish has the same shape."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from penstock.domain.errors import InvalidArgumentError
-from penstock.domain.executions import OutputObject
 from penstock.domain.jobs import JobType
 from penstock.domain.node_jobs import MOST_OPERATIONS, NodeJobRequest
 from penstock.domain.operation_rules import OperationCheck, OperationRule
-from penstock.domain.planning import input_names, output_key
-from penstock.domain.selection import extension_of
 from penstock.domain.states import ExecutionState
 from penstock.domain.trees import Tree, child, children, text
 from penstock.domain.views import NodeJob
 from penstock.wire.operation_rules import read_rule
+from penstock.wire.output_files import encode_files
 from penstock.wire.times import job_time
 from penstock.wire.xml import Content
 
 _ECHOED = ("UserData", "JobLevel")
-_NUMBER = re.compile(r"\$\{number\}", re.IGNORECASE)
-_MD5 = re.compile(r"[0-9a-f]{32}")
-_NUMBERED = frozenset({"Snapshot", "Segment"})  # names are told without what they share
-_WITHOUT_MD5 = frozenset({"Snapshot", "SmartCover"})
-_SPRITE = "SpriteObject"
 # What a single job says beside its `Operation`, and a batch job inside of it.
 _OUTER = (
     "QueueId",
@@ -111,7 +103,7 @@ def _encode_operation(found: NodeJob, region: str) -> dict[str, Content]:
     encoded.update(outcome.facts)
     is_media = found.view.job_id.startswith("j")
     if is_media and outcome.outputs and outcome.state is ExecutionState.SUCCESS:
-        encoded["MediaResult"] = {"OutputFile": _encode_files(found, region)}
+        encoded["MediaResult"] = {"OutputFile": encode_files(found, region)}
     return encoded
 
 
@@ -124,62 +116,4 @@ def _encode_workflow(found: NodeJob) -> Content:
         "WorkflowId": execution.workflow.id,
         "WorkflowName": execution.workflow.name,
         "Name": found.view.node.name,
-    }
-
-
-def _encode_files(found: NodeJob, region: str) -> dict[str, Content]:
-    outputs = found.view.outcome.outputs
-    sprites = [output for output in outputs if output.target == _SPRITE]
-    encoded = _encode_file(found, [one for one in outputs if one.target != _SPRITE], region)
-    if sprites:
-        encoded["SpriteOutputFile"] = _encode_file(found, sprites, region)
-    return encoded
-
-
-def _encode_file(
-    found: NodeJob, outputs: Sequence[OutputObject], region: str
-) -> dict[str, Content]:
-    node = found.view.node
-    prefix = _shared_prefix(found, outputs) if node.type in _NUMBERED else ""
-    md5s: list[Content] = [_encode_md5(output) for output in outputs]
-    return {
-        "Bucket": found.view.outcome.outputs[0].bucket,
-        "Region": text(child(node.operation, "Output"), "Region") or region,
-        "ObjectPrefix": prefix,
-        "ObjectName": [output.key.removeprefix(prefix) for output in outputs],
-        "Md5Info": "" if node.type in _WITHOUT_MD5 else md5s,
-    }
-
-
-def _encode_md5(output: OutputObject) -> dict[str, Content]:
-    """The MD5 of an output; empty where the store's tag is another thing."""
-    return {
-        "ObjectName": output.key,
-        "Md5": output.etag if _MD5.fullmatch(output.etag) else "",
-    }
-
-
-def _shared_prefix(found: NodeJob, outputs: Sequence[OutputObject]) -> str:
-    """What stands before the number in every key (`nodes.md` 4.2); empty where nothing does."""
-    first = next(iter(outputs), None)
-    pattern = "" if first is None else _pattern(found, first)
-    number = _NUMBER.search(pattern)
-    if first is None or number is None:
-        return ""
-    prefix = output_key(pattern[: number.start()], _names(found, first))
-    return prefix if all(output.key.startswith(prefix) for output in outputs) else ""
-
-
-def _pattern(found: NodeJob, output: OutputObject) -> str:
-    return text(child(found.view.node.operation, "Output"), output.target)
-
-
-def _names(found: NodeJob, output: OutputObject) -> dict[str, str]:
-    """What placeholders stood for when the output was named."""
-    return {
-        **input_names(output.input_key),
-        "runid": found.execution.run_id,
-        "jobid": found.view.job_id,
-        "inventorytriggerjobid": found.execution.job.id,
-        "ext": extension_of(output.key),
     }

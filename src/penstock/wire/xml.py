@@ -60,7 +60,7 @@ def parse(
     return _Reader(body, max_depth=max_depth, keep_blanks=keep_blanks).read()
 
 
-def write(root: str, tree: Mapping[str, Content]) -> bytes:
+def write(root: str, tree: Content) -> bytes:
     """One XML document in UTF-8, with a declaration, without white space between elements.
 
     A list repeats its element, None leaves an element out, an empty text writes `<X></X>`.
