@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from penstock.domain.chunks import Chunk
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters, InputKind, Job, JobInput, JobType, PinnedWorkflow
+from penstock.domain.operation_rules import OperationRule
 from penstock.domain.planning import pack_objects
 from penstock.domain.records import ExecutionRow
 from penstock.domain.requests import JobRequest
@@ -15,8 +16,8 @@ from penstock.domain.resources import Queue, Template
 from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import ChunkState, ExecutionState
 from penstock.domain.trees import Tree
-from penstock.domain.views import Execution
-from penstock.domain.workflows import Workflow, WorkflowState, topology_digest
+from penstock.domain.views import Execution, NodeJob, NodeView
+from penstock.domain.workflows import Node, Workflow, WorkflowState, topology_digest
 from penstock.state.chunks import PackedObjects
 
 BUCKET = "demo-1250000000"
@@ -204,6 +205,45 @@ def make_execution(**changes: Any) -> Execution:
         ended_ms=NOW_MS + 1500,
     )
     return _changed(execution, changes)
+
+
+def make_node_view(**changes: Any) -> NodeView:
+    """A node that hashed the object, and succeeded."""
+    view = NodeView(
+        node=Node(
+            number=1,
+            name="hash",
+            type="FileHashCode",
+            operation={"FileHashCodeConfig": {"Type": "MD5"}},
+            predecessors=(0,),
+        ),
+        job_id=make_id("f", 1),
+        outcome=make_outcome(),
+    )
+    return _changed(view, changes)
+
+
+def make_node_job(**changes: Any) -> NodeJob:
+    """A node job of a workflow's batch."""
+    found = NodeJob(execution=make_execution(), view=make_node_view(), queue_id=make_id("p", 1))
+    return _changed(found, changes)
+
+
+def make_rule(**changes: Any) -> OperationRule:
+    """One operation that does nothing, and needs nothing."""
+    rule = OperationRule(tag="Noop", operation={}, echo={"Tag": "Noop", "JobParam": ""})
+    return _changed(rule, changes)
+
+
+def make_hash_rule(**changes: Any) -> OperationRule:
+    """One operation that hashes an object."""
+    params = {"FileHashCodeConfig": {"Type": "MD5"}}
+    rule = OperationRule(
+        tag="FileHashCode",
+        operation=params,
+        echo={"Tag": "FileHashCode", "JobParam": params},
+    )
+    return _changed(rule, changes)
 
 
 def make_template(**changes: Any) -> Template:

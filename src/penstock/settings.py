@@ -15,7 +15,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from penstock.domain.addresses import parse_allowed
 from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.quotas import Quotas
 
 
 class Settings(BaseSettings):
@@ -57,6 +59,55 @@ class Settings(BaseSettings):
     body_bytes: int = Field(1 << 20, ge=1024, description="Largest XML body of a call, in bytes.")
     url_file_lines: int = Field(1_000_000, ge=1, description="Most lines of a URL file.")
     url_file_bytes: int = Field(256 << 20, ge=1, description="Largest URL file, in bytes.")
+    bind_root: str = Field(
+        "",
+        description="Storage URL or folder below which buckets that are bound through the API get "
+        "a place of their own; empty binds known names only.",
+    )
+    bucket_limit: int = Field(200, ge=0, description="Most bound buckets; 0 for no limit.")
+    workflow_limit: int = Field(100, ge=0, description="Most workflows of a bucket; 0 for none.")
+    template_limit: int = Field(200, ge=0, description="Most templates of a bucket; 0 for none.")
+    running_job_limit: int = Field(
+        10, ge=0, description="Most batch jobs of a bucket that have not ended; 0 for no limit."
+    )
+    queue_size: int = Field(
+        10_000, ge=0, description="Most single objects that wait in a queue; 0 for no limit."
+    )
+    queue_concurrency: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Most chunks of a queue at work; 0 for 10, or the workers if they are more.",
+    )
+    refuse_paused: bool = Field(
+        default=False, description="Whether jobs for a paused queue are refused instead of held."
+    )
+    calls_per_second: float = Field(
+        100.0, ge=0, le=1e6, description="Most CI calls of an access key a second; 0 for no limit."
+    )
+    callback_allow: str = Field(
+        "",
+        description="Where callbacks may go beyond public addresses: networks, addresses and "
+        "host names, separated by commas; `*` for everywhere.",
+    )
+    callback_secret: str = Field(
+        "", repr=False, description="What callbacks are signed with; empty for no signature."
+    )
+    callback_pause_seconds: float = Field(
+        5.0, gt=0, description="Pause behind the first failed try of a callback; it doubles."
+    )
+    callback_longest_pause_seconds: float = Field(
+        3600.0, gt=0, description="Longest pause between two tries of a callback, in seconds."
+    )
+    callback_expire_seconds: float = Field(
+        86400.0, ge=0, description="Age at which a callback is given up, in seconds."
+    )
+    callback_keep_seconds: float = Field(
+        604800.0, ge=0, description="How long callbacks are kept behind their end, in seconds."
+    )
+    callback_connections: int = Field(
+        16, ge=1, le=1024, description="Most callbacks that are sent at once."
+    )
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log event."
     )
@@ -70,10 +121,32 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
+    @field_validator("callback_allow")
+    @classmethod
+    def _check_callback_allow(cls, value: str) -> str:
+        try:
+            parse_allowed(value)
+        except InvalidArgumentError as error:
+            raise ValueError(str(error)) from error
+        return value
+
     @property
     def worker_count(self) -> int:
         """How many worker processes to start."""
         return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def quotas(self) -> Quotas:
+        """What calls are held to."""
+        return Quotas(
+            buckets=self.bucket_limit,
+            workflows=self.workflow_limit,
+            templates=self.template_limit,
+            running_jobs=self.running_job_limit,
+            queue_size=self.queue_size,
+            queue_concurrency=self.queue_concurrency or max(10, self.worker_count),
+            is_pause_refused=self.refuse_paused,
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from qcloud_cos import CosS3Client
 
+from tests.api.ci import CiServer, serve_ci
 from tests.api.server import CI_HOST, Server, serve
 
 
@@ -22,3 +23,10 @@ def client(request: pytest.FixtureRequest, server: Server) -> CosS3Client:
     """The SDK as users point it here: by address, by CI host name, and by bare address."""
     domains = {"cos": None, "ci": CI_HOST, "bare": f"127.0.0.1:{server.port}"}
     return server.client(domain=domains[request.param])
+
+
+@pytest.fixture
+def ci(tmp_path: Path) -> Iterator[CiServer]:
+    """The whole program without an engine, over two bound buckets with every family open."""
+    with serve_ci(tmp_path) as running:
+        yield running

@@ -109,12 +109,13 @@ def serve(
         new_id=lambda: f"aWQ{next(numbers)}",
         mounts=mounts or {},
     )
-    with _running(application) as server.port:
+    with running(application) as server.port:
         yield server
 
 
 @contextlib.contextmanager
-def _running(application: Application) -> Iterator[int]:
+def running(application: Application) -> Iterator[int]:
+    """Run an application until the block ends; where it listens on 127.0.0.1."""
     config = uvicorn.Config(
         application,
         http="httptools",

@@ -20,6 +20,10 @@ from penstock.domain import errors
         (errors.TemplateNotFoundError("t1"), "template 't1'"),
         (errors.QueueNotFoundError("p1"), "queue 'p1'"),
         (errors.BucketNotBoundError("b"), "'b' is not bound"),
+        (errors.FamilyNotOpenError("b", "media"), "'media' is not open on bucket 'b'"),
+        (errors.FamilyAlreadyOpenError("b", "media"), "is open on bucket 'b' already"),
+        (errors.NoBucketStorageError("b"), "--bucket b=URL"),
+        (errors.OfficialTemplateError("t1"), "'t1' is built in"),
         (errors.NoSuchBucketError("b"), "bucket 'b'"),
         (errors.NoSuchKeyError("k"), "object 'k'"),
         (errors.NoSuchUploadError("u"), "'u'"),
@@ -27,8 +31,24 @@ from penstock.domain import errors
         (errors.InvalidAuthorizationError("bad"), "bad"),
         (errors.UnknownSecretIdError("id"), "'id'"),
         (errors.SignatureExpiredError(), "expired"),
+        (errors.SecurityTokenError("no token"), "no token"),
+        (errors.ExpiredTokenError("AKID"), "'AKID' has expired"),
+        (
+            errors.AccessDeniedError("AKID", "ci:A", "qcs::b", is_denied=True),
+            "'AKID' may not ci:A on qcs::b: a policy denies it",
+        ),
+        (errors.AccessDeniedError("AKID", "ci:A", "*", is_denied=False), "no policy allows it"),
+        (errors.MasterKeyError("AKID"), "'AKID' was sealed under another master key"),
         (errors.LimitExceededError("TooMany", "too many jobs"), "too many jobs"),
         (errors.ActiveWorkflowError("w1"), "pause it first"),
+        (errors.SecurityTokenError("no token"), "no token"),
+        (errors.ExpiredTokenError("id"), "'id' has expired"),
+        (errors.AccessDeniedError("id", "ci:X", "*", is_denied=True), "a policy denies it"),
+        (errors.AccessDeniedError("id", "ci:X", "*", is_denied=False), "no policy allows it"),
+        (errors.QueuePausedError("p1"), "'p1' is Paused"),
+        (errors.QueueSaturatedError("full"), "full"),
+        (errors.SlowDownError(per_second=2.5), "2.5 calls a second"),
+        (errors.MasterKeyError("id"), "another master key"),
         (errors.AlreadyRunningError("/data"), "'/data'"),
         (errors.LeaseLostError("chunk 3"), "chunk 3"),
         (errors.UnsupportedInputError("k", "broken"), "k: broken"),
@@ -59,3 +79,9 @@ def test_errors_that_may_pass_are_those_of_back_ends() -> None:
     assert errors.StoreError("k", "x").retryable
     assert not errors.ObjectNotFoundError("k").retryable
     assert not errors.StoreAccessDeniedError("k").retryable
+
+
+def test_errors_of_service_families_have_a_code_each() -> None:
+    """The vendor has one word a family for what is not open, and for what is."""
+    assert errors.FamilyNotOpenError("b", "pic").code == "PicBucketUnBinded"
+    assert errors.FamilyAlreadyOpenError("b", "asr").code == "AsrBucketAlreadyBinded"

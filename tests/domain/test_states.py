@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from penstock.domain.states import (
     CHUNK_TABLE,
+    DELIVERY_TABLE,
     FINAL_EXECUTION_STATES,
     JOB_TABLE,
     ChunkEvent,
     ChunkState,
+    DeliveryEvent,
+    DeliveryState,
     ExecutionState,
     JobEvent,
     JobState,
@@ -25,6 +28,7 @@ Table = Mapping[Any, Mapping[Any, Any]]
 MACHINES: list[tuple[Table, type[StrEnum], type[StrEnum]]] = [
     (JOB_TABLE, JobState, JobEvent),
     (CHUNK_TABLE, ChunkState, ChunkEvent),
+    (DELIVERY_TABLE, DeliveryState, DeliveryEvent),
 ]
 
 
@@ -45,7 +49,7 @@ def test_states_every_sequence_of_events_stays_in_the_table(
                 move(table, state, event)
 
 
-@pytest.mark.parametrize(("table", "states", "events"), MACHINES, ids=["job", "chunk"])
+@pytest.mark.parametrize(("table", "states", "events"), MACHINES, ids=["job", "chunk", "delivery"])
 def test_states_table_has_every_state_and_uses_every_event(
     table: Table, states: type[StrEnum], events: type[StrEnum]
 ) -> None:
@@ -63,8 +67,9 @@ def test_states_table_has_every_state_and_uses_every_event(
     [
         (JOB_TABLE, {JobState.SUCCESS, JobState.FAILED, JobState.CANCEL}),
         (CHUNK_TABLE, {ChunkState.SEALED, ChunkState.CANCELLED}),
+        (DELIVERY_TABLE, {DeliveryState.DELIVERED, DeliveryState.EXPIRED}),
     ],
-    ids=["job", "chunk"],
+    ids=["job", "chunk", "delivery"],
 )
 def test_states_final_rows_are_empty(table: Table, finals: set[StrEnum]) -> None:
     """Nothing moves a final state, and everything else can move."""

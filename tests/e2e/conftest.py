@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.previews import Finished, make_previews
 from tests.e2e.sdk import Cloud
 from tests.e2e.servers import Server, s3_environment, s3_url
 from tests.storage.servers import S3Server, rclone_server
@@ -70,3 +71,9 @@ def cloud(server: Server) -> Cloud:
 def folder_cloud(folder_server: Server) -> Cloud:
     """The SDK over the server whose bucket is a folder."""
     return Cloud(folder_server.client())
+
+
+@pytest.fixture(scope="session")
+def finished(cloud: Cloud) -> Finished:
+    """A job over `previews/in/`, taken to its end on each server."""
+    return make_previews(cloud)

@@ -177,6 +177,7 @@ def test_run_over_an_inventory_takes_its_rows(tmp_path: Path) -> None:
     assert files_of(tmp_path / "out") == {"a b.png", "d.png"}
 
 
+@pytest.mark.slow
 def test_dry_run_is_the_plan_that_is_run(tmp_path: Path) -> None:
     """A dry run lists the objects and makes nothing; the run then takes exactly these."""
     source = fill(tmp_path / "in", "a.png", "b.png")

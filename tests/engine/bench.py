@@ -59,9 +59,14 @@ class Bench:
         clock: Clock,
         *,
         open_store: Callable[[str], ObjectStore] = open_store,
+        retry_seconds: Sequence[float] = (),
     ) -> None:
         self.runner = Runner(
-            open_store=open_store, now_ms=clock, scratch=scratch, limits=Limits(seconds=60.0)
+            open_store=open_store,
+            now_ms=clock,
+            scratch=scratch,
+            limits=Limits(seconds=60.0),
+            retry_seconds=retry_seconds,
         )
         self.is_cancelled: Callable[[], bool] = lambda: False
         self.is_draining: Callable[[], bool] = lambda: False

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from penstock.domain.errors import StoreError
 from penstock.storage.folder import FileReader, FolderStore
 
 _POLL_SECONDS = 0.01
@@ -26,6 +27,34 @@ class FarStore(FolderStore):
         """Count the downloads."""
         self.opened.append(key)
         return super().open(key, start=start, length=length)
+
+
+class FailingStore(FarStore):
+    """A store elsewhere that fails a few times before it answers."""
+
+    def __init__(self, root: Path, *, failures: int) -> None:
+        super().__init__(root)
+        self._failures = failures
+
+    def open(self, key: str, *, start: int = 0, length: int | None = None) -> FileReader:
+        """Fail, or open."""
+        reader = super().open(key, start=start, length=length)
+        if len(self.opened) <= self._failures:
+            reader.close()
+            raise StoreError(key, "timed out")
+        return reader
+
+
+class TruncatingStore(FarStore):
+    """A store elsewhere whose downloads end a byte too early."""
+
+    def open(self, key: str, *, start: int = 0, length: int | None = None) -> FileReader:
+        """A reader that tells the whole size and gives less."""
+        whole = super().open(key, start=start, length=length)
+        short = super().open(key, length=whole.found.size_bytes - 1)
+        short.found = whole.found
+        whole.close()
+        return short
 
 
 class TroubleStore(FolderStore):

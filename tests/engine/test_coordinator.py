@@ -1,12 +1,14 @@
 """The engine over a real database and a real runner, with an executor that follows a script."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from penstock.domain.errors import InventoryError
+from penstock.domain.errors import BackendError, InventoryError
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.records import ExecutionRow
 from penstock.domain.selection import ObjectInfo
@@ -484,7 +486,7 @@ def test_coordinator_takes_over_from_one_that_vanished(plant: Plant) -> None:
     assert ended.counters == Counters(total=10, succeeded=10)
     redone = chunk_of(plant.database, job, 0, 0)
     assert redone is not None
-    assert (redone.epoch, redone.attempts) == (2, 2)
+    assert (redone.epoch, redone.attempts) == (2, 1)
 
 
 def test_coordinator_that_lost_its_lease_changes_nothing(plant: Plant) -> None:
@@ -595,6 +597,62 @@ def test_coordinator_saves_progress_while_all_places_are_taken(plant: Plant) -> 
         return found.progress
 
     plant.drive(coordinator, lambda: progress() == 0.5, "the progress")
+
+
+def test_coordinator_waits_until_the_database_is_there_again(plant: Plant, tmp_path: Path) -> None:
+    """While nothing can be written no outcome is lost, and no object runs a second time."""
+    put(plant.bucket, *(f"{number:02}.bin" for number in range(10)))
+    job = plant.job()
+    executor = plant.executor()
+    executor.is_held = True
+    coordinator = plant.coordinator(executor)
+    plant.drive(coordinator, lambda: len(executor.handed) == 2, "two chunks at work")
+
+    rename_table(tmp_path, "executions", "hidden")
+    executor.is_held = False
+    with pytest.raises(BackendError):
+        plant.drive(coordinator, lambda: False, "the failure")
+    with pytest.raises(BackendError):
+        coordinator.step(0.0)
+    rename_table(tmp_path, "hidden", "executions")
+    ended = plant.finish(coordinator, job)
+
+    ran = [key for assignment in executor.submitted for key in keys_of(assignment)]
+    assert ended.counters == Counters(total=10, succeeded=10)
+    assert sorted(ran) == [f"{number:02}.bin" for number in range(10)]
+
+
+def test_coordinator_loop_survives_a_database_that_fails(plant: Plant, tmp_path: Path) -> None:
+    """The loop goes on when the database fails, and ends the job when it is back."""
+    put(plant.bucket, "a.bin")
+    job = plant.job()
+    executor = plant.executor()
+    ran = threading.Event()
+
+    def answer(assignment: Assignment) -> Report:
+        ran.set()
+        return plant.bench.run(assignment)
+
+    executor.answer = answer
+    rename_table(tmp_path, "executions", "hidden")
+    coordinator = plant.coordinator(executor)
+    thread = threading.Thread(target=coordinator.run)
+    thread.start()
+    ran.wait(20)
+
+    rename_table(tmp_path, "hidden", "executions")
+    wait_until(lambda: stored(plant.database, job).ended_ms, "the job's end")
+    coordinator.stop()
+    thread.join()
+
+    assert stored(plant.database, job).counters == Counters(total=1, succeeded=1)
+
+
+def rename_table(folder: Path, old: str, new: str) -> None:
+    """Have the database fail wherever it needs a table, until it has its name again."""
+    with contextlib.closing(sqlite3.connect(folder / "penstock.db", timeout=20)) as connection:
+        connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+        connection.commit()
 
 
 def test_coordinator_plans_a_bounded_number_of_jobs_at_once(plant: Plant) -> None:

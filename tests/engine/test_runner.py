@@ -13,7 +13,7 @@ from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ExecutionState
 from penstock.storage.folder import FolderStore
 from tests.engine.bench import Bench, assign, job_over, put
-from tests.engine.stores import FarStore, open_trouble
+from tests.engine.stores import FailingStore, FarStore, open_trouble
 from tests.factories import BUCKET, make_chunk, make_hash_topology, make_node, make_topology
 from tests.waiting import Clock
 
@@ -113,6 +113,60 @@ def test_runner_fails_an_object_that_is_gone_and_goes_on(bench: Bench, bucket: P
     assert rows[0].code == "ResourceNotFound"
     assert "hash:" in rows[0].message
     assert "gone.bin" in rows[0].message
+
+
+def test_runner_tells_every_node_that_an_object_is_gone(bench: Bench, bucket: Path) -> None:
+    """Each node that reads a missing object fails for that reason, and so in each workflow."""
+    topology = make_topology({"one": HASH, "two": HASH})
+    job = job_over(bucket, topology, topology)
+
+    rows = bench.rows(assign(job, [ObjectInfo("gone.bin")]))
+
+    codes = [node.code for row in rows for node in outcomes_of(row)]
+    assert codes == ["ResourceNotFound"] * 4
+
+
+def test_runner_tries_a_node_again_when_its_store_failed(
+    scratch: Path, clock: Clock, bucket: Path
+) -> None:
+    """A store that fails once costs another attempt; the result is the same."""
+    objects = put(bucket, "a.bin")
+    store = FailingStore(bucket, failures=1)
+    bench = Bench(scratch, clock, open_store=lambda _url: store, retry_seconds=[0.0])
+
+    (row,) = bench.rows(assign(job_over(bucket, make_hash_topology()), objects))
+
+    assert row.state == "Success"
+    assert store.opened == ["a.bin", "a.bin"]
+
+
+def test_runner_fails_a_node_whose_store_keeps_failing(
+    scratch: Path, clock: Clock, bucket: Path
+) -> None:
+    """After so many attempts the failure of the store is the object's."""
+    objects = put(bucket, "a.bin")
+    store = FailingStore(bucket, failures=9)
+    bench = Bench(scratch, clock, open_store=lambda _url: store, retry_seconds=[0.0, 0.0])
+
+    (row,) = bench.rows(assign(job_over(bucket, make_hash_topology()), objects))
+
+    assert (row.state, row.code) == ("Failed", "ResourceDownloadFailed")
+    assert len(store.opened) == 3
+
+
+def test_runner_gives_up_waiting_for_a_store_when_it_is_cancelled(
+    scratch: Path, clock: Clock, bucket: Path
+) -> None:
+    """A cancellation ends the pause before another attempt."""
+    objects = put(bucket, "a.bin")
+    store = FailingStore(bucket, failures=9)
+    bench = Bench(scratch, clock, open_store=lambda _url: store, retry_seconds=[3600.0])
+    bench.is_cancelled = lambda: bool(store.opened)
+
+    outcome = bench.run(assign(job_over(bucket, make_hash_topology()), objects))
+
+    assert outcome.done == 0
+    assert outcome.rows == []
 
 
 def test_runner_downloads_an_object_once(scratch: Path, clock: Clock, bucket: Path) -> None:

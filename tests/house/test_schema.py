@@ -6,12 +6,15 @@ from collections.abc import Iterable
 import pytest
 from sqlalchemy import CheckConstraint
 
+from penstock.domain.callbacks import CallbackFormat
 from penstock.domain.jobs import Counters, JobType
 from penstock.domain.states import (
     CHUNK_TABLE,
+    DELIVERY_TABLE,
     FINAL_EXECUTION_STATES,
     JOB_TABLE,
     ChunkState,
+    DeliveryState,
     JobState,
     is_final,
 )
@@ -21,6 +24,7 @@ from penstock.state.schema import metadata
 WORD = re.compile(r"'(\w+)'")
 FINAL_JOBS = [state for state in JobState if is_final(JOB_TABLE, state)]
 FINAL_CHUNKS = [state for state in ChunkState if is_final(CHUNK_TABLE, state)]
+FINAL_DELIVERIES = [state for state in DeliveryState if is_final(DELIVERY_TABLE, state)]
 
 
 def checks() -> dict[str, str]:
@@ -44,6 +48,9 @@ def checks() -> dict[str, str]:
         ("execution_state", FINAL_EXECUTION_STATES),
         ("workflow_state", WorkflowState),
         ("queue_state", WorkflowState),
+        ("event_state", DeliveryState),
+        ("event_end", FINAL_DELIVERIES),
+        ("event_format", CallbackFormat),
     ],
 )
 def test_schema_checks_name_the_words_of_the_enums(name: str, words: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ _SOUND = f"sine=f=440:r=44100:d={SECONDS}"
 # The luma of frame n is 16 + 4 * n: a frame tells its number.
 _NUMBERED = f"color=black:s=160x120:r={FPS}:d={SECONDS},geq=lum='16+4*N':cb=128:cr=128"
 _SPARSE = "color=black:s=160x120:r=1:d=40,geq=lum='16+4*N':cb=128:cr=128"
+_SLOW = "color=black:s=160x120:r=5:d=12,geq=lum='16+2*N':cb=128:cr=128"
 # Top left red, top right green, bottom left blue, bottom right white.
 _CORNERS = (
     f"color=red:s=160x120:r={FPS}:d=1,"
@@ -69,6 +70,11 @@ _RECIPES: Mapping[str, tuple[str, ...]] = {
     ),
     "long.mp4": (
         *("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=40", *_H264, "-g", "250"),
+    ),
+    # Key frames every two seconds; the luma of frame n is 16 + 2 * n.
+    "parts.mp4": (
+        *("-f", "lavfi", "-i", _SLOW, "-f", "lavfi", "-i", "sine=f=440:r=44100:d=12"),
+        *(*_H264, "-qp", "1", "-g", "10", "-c:a", "aac"),
     ),
     "picture.jpg": ("-f", "lavfi", "-i", "testsrc2=s=160x120:d=0.04", "-frames:v", "1"),
 }  # fmt: skip

@@ -45,8 +45,13 @@ class Shown:
     @property
     def numbers(self) -> list[int]:
         """The frame numbers that the numbered clips carry in their luma."""
-        levels = [frame.convert("L").getpixel((80, 60)) for frame in self.frames]
-        return [round(level * 219 / 255 / 4) for level in levels if isinstance(level, int)]
+        return [round(_level(frame) * 219 / 255 / 4) for frame in self.frames]
+
+
+def _level(frame: Image.Image) -> int:
+    level = frame.convert("L").getpixel((80, 60))
+    assert isinstance(level, int)
+    return level
 
 
 def _tree(
@@ -180,7 +185,7 @@ def test_animation_cuts_exactly(
         ("clip.mp4", {"Width": "131", "Height": "200"}, (131, 200)),
         ("turned.mp4", {}, (120, 160)),
         ("wide_pixels.mp4", {}, (320, 120)),
-        ("odd.mkv", {}, (161, 121)),
+        ("odd.mkv", {}, (160, 120)),
     ],
 )
 @pytest.mark.parametrize("format_name", ["gif", "webp"])
@@ -263,7 +268,7 @@ def test_animation_of_no_video_fails(
         (
             {"Start": "0.5", "Duration": "0.2"},
             {"AnimateOnlyKeepKeyFrame": "true"},
-            "no frame lies",
+            "no key frame lies",
         ),
     ],
 )
@@ -317,9 +322,7 @@ def test_animation_of_a_truncated_source_is_no_short_success(
 
 
 @pytest.mark.parametrize("checkpoints", [0, 1, 3])
-def test_animation_can_be_cancelled(
-    media: MediaFolder, tmp_path: Path, checkpoints: int
-) -> None:
+def test_animation_can_be_cancelled(media: MediaFolder, tmp_path: Path, checkpoints: int) -> None:
     """A cancelled attempt stops between and within its steps, and publishes nothing."""
     workspace = media.workspace("clip.mp4", tmp_path)
     workspace.cancel_after = checkpoints
@@ -331,9 +334,7 @@ def test_animation_can_be_cancelled(
 
 
 @pytest.mark.parametrize("limits", [Limits(pixels=100), Limits(output_bytes=1000)])
-def test_animation_holds_to_its_limits(
-    media: MediaFolder, tmp_path: Path, limits: Limits
-) -> None:
+def test_animation_holds_to_its_limits(media: MediaFolder, tmp_path: Path, limits: Limits) -> None:
     """Too many pixels in a frame, or too many bytes, are refused."""
     workspace = media.workspace("clip.mp4", tmp_path, limits=limits)
 

@@ -13,6 +13,7 @@ from penstock.engine.runner import ChunkOutcome
 from penstock.service.buckets import BucketService
 from penstock.service.executions import ExecutionService
 from penstock.service.jobs import JobService
+from penstock.service.node_jobs import NodeJobService
 from penstock.service.queues import QueueService
 from penstock.service.templates import TemplateService
 from penstock.service.workflows import WorkflowService
@@ -54,6 +55,7 @@ class Desk:
         )
         self.jobs = JobService(self.database, self.buckets, now_ms=self.clock, new_id=ids)
         self.executions = ExecutionService(self.database, self.buckets)
+        self.node_jobs = NodeJobService(self.database, self.buckets, self.jobs, now_ms=self.clock)
 
     def bind(self, name: str = BUCKET) -> Path:
         """Bind a bucket to a folder of its own."""

@@ -63,17 +63,22 @@ def test_queue_is_paused_renamed_and_resumed(desk: Desk) -> None:
     """What is changed is kept; settings of notification are merged."""
     (queue,) = desk.queues.of_family(BUCKET, "file")
     desk.queues.update(
-        BUCKET, "file", queue.id, name="later", is_paused=True, notify={"Url": "x", "State": "On"}
+        BUCKET,
+        "file",
+        queue.id,
+        name="later",
+        is_paused=True,
+        notify={"Url": "http://x/", "State": "Off"},
     )
     desk.clock.move(1)
 
     desk.queues.update(
-        BUCKET, "file", queue.id, name="again", is_paused=False, notify={"State": "Off"}
+        BUCKET, "file", queue.id, name="again", is_paused=False, notify={"Type": "Url"}
     )
 
     (found,) = desk.queues.of_family(BUCKET, "file")
     assert (found.name, found.is_paused) == ("again", False)
-    assert found.notify == {"Url": "x", "State": "Off"}
+    assert found.notify == {"Url": "http://x/", "State": "Off", "Type": "Url"}
     assert found.updated_ms == desk.clock.now_ms
     assert found.created_ms == queue.created_ms
 

@@ -18,6 +18,7 @@ from penstock.domain.records import pack_outcomes
 from penstock.domain.requests import ExecutionQuery
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ExecutionState, JobEvent
+from penstock.domain.trees import child
 from penstock.domain.views import Execution
 from penstock.state import chunks
 from penstock.state.database import insert_executions
@@ -266,7 +267,7 @@ def test_execution_is_found_in_every_state(desk: Desk) -> None:
 def test_execution_shows_its_nodes_with_ids(desk: Desk) -> None:
     """Each node has an id of its own; one without an outcome has not run."""
     topology = make_topology(
-        {"hash": make_hash_topology()["Nodes"]["hash"], "nothing": make_node()},  # type: ignore[index,call-overload]
+        {**child(make_hash_topology(), "Nodes"), "nothing": make_node()},  # type: ignore[dict-item]  # all are nodes
         {"Start": "hash", "hash": "nothing", "nothing": "End"},
     )
     job = desk.jobs.create(make_request(topology=topology))
@@ -375,6 +376,7 @@ def take_step(desk: Desk, job: Job, step: str, size: int, planned: int) -> int:
     return 0
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=3),

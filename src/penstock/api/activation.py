@@ -8,7 +8,7 @@ from penstock.api.dispatch import Route
 from penstock.api.requests import Call
 from penstock.api.responses import Response, ok
 from penstock.service.activation import ActivationQuery, ActivationService
-from penstock.service.buckets import BINDING, Family
+from penstock.service.buckets import BINDING
 from penstock.wire.activation import encode_binding, encode_opening, write_state
 from penstock.wire.xml import Content
 
@@ -25,19 +25,20 @@ class _Calls(NamedTuple):
     """
 
     path: str
-    family: Family
+    family: str
     block: str
     noun: str
     listing: str
 
 
+_DOCUMENTS = "doc"
 _FAMILIES = (
-    _Calls("/mediabucket", Family.MEDIA, "MediaBucket", "MediaBucket", "MediaBuckets"),
-    _Calls("/picbucket", Family.PICTURE, "PicBucket", "PicProcessBucket", "PicProcessBucket"),
-    _Calls("/docbucket", Family.DOCUMENT, "DocBucket", "DocProcessBucket", "DocProcessBucket"),
-    _Calls("/ai_bucket", Family.AI, "AiBucket", "AIProcessBucket", "AIProcessBuckets"),
-    _Calls("/asrbucket", Family.SPEECH, "AsrBucket", "AsrBucket", "AsrBuckets"),
-    _Calls("/file_bucket", Family.FILE, "FileBucket", "FileProcessBucket", "FileProcessBuckets"),
+    _Calls("/mediabucket", "media", "MediaBucket", "MediaBucket", "MediaBuckets"),
+    _Calls("/picbucket", "pic", "PicBucket", "PicProcessBucket", "PicProcessBucket"),
+    _Calls("/docbucket", _DOCUMENTS, "DocBucket", "DocProcessBucket", "DocProcessBucket"),
+    _Calls("/ai_bucket", "ai", "AiBucket", "AIProcessBucket", "AIProcessBuckets"),
+    _Calls("/asrbucket", "asr", "AsrBucket", "AsrBucket", "AsrBuckets"),
+    _Calls("/file_bucket", "file", "FileBucket", "FileProcessBucket", "FileProcessBuckets"),
 )
 
 
@@ -156,7 +157,7 @@ class ActivationCalls:
         )
 
     def _encode(self, calls: _Calls, call: Call, bucket: str, opened_ms: int) -> Content:
-        has_alias = calls.family is Family.DOCUMENT
+        has_alias = calls.family == _DOCUMENTS
         return encode_opening(bucket, opened_ms, self._region_of(call), has_alias=has_alias)
 
     def _query(self, call: Call, service: str) -> ActivationQuery:

@@ -17,6 +17,7 @@ from penstock.wire.xml import Content
 _PATH = "/inventorytriggerjob"
 _CREATE = "ci:CreateInventoryTriggerJob"
 _TRIGGER = "ci:TriggerMediaWorkflow"
+_MOST_TOKEN_DIGITS = 18  # what any database takes for a number
 
 
 class BatchJobCalls:
@@ -89,7 +90,7 @@ class BatchJobCalls:
     def list(self, call: Call) -> Response:
         """List jobs, newest first unless told."""
         token = call.argument("nextToken")
-        if token and not token.isdecimal():
+        if token and not (token.isdecimal() and len(token) <= _MOST_TOKEN_DIGITS):
             fault = f"nextToken is none of this list: {token!r}"
             raise InvalidArgumentError(fault)
         types = read_states(call, (JobType.WORKFLOW, JobType.JOB), "type")

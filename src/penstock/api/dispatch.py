@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from penstock.api.hosts import is_object_call
-from penstock.api.requests import Call, check_md5
+from penstock.api.requests import Call, check_md5, check_text
 from penstock.api.responses import Response
 from penstock.api.threads import Threads
 from penstock.domain.errors import (
@@ -117,6 +117,7 @@ class Dispatcher:
         authorize: Raises when the key may do none of the named actions.
         threads: Where plain handlers run.
         max_content_bytes: The largest body of a CI call.
+        limit_rate: Raises when the key that signed a CI call makes too many.
     """
 
     router: Router
@@ -125,6 +126,7 @@ class Dispatcher:
     authorize: Callable[[Call, tuple[str, ...]], None]
     threads: Threads
     max_content_bytes: int
+    limit_rate: Callable[[str], None] = lambda _secret_id: None
 
     async def answer(self, call: Call) -> Response:
         """Carry out one call.
@@ -148,6 +150,8 @@ class Dispatcher:
     def _find(self, call: Call) -> Action:
         if is_object_call(call.address, call.method, call.path, call.query, call.headers):
             return self.find_object_action(call)
+        self.limit_rate(call.secret_id)
+        check_text(call)
         return self.router.find(call)
 
     async def _read_content(self, call: Call) -> bytes:

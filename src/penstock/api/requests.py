@@ -13,6 +13,7 @@ from penstock.api.hosts import Address
 from penstock.domain.errors import (
     AccessDeniedError,
     ContentTooLargeError,
+    InvalidArgumentError,
     InvalidContentError,
     InvalidDigestError,
     InvalidHostError,
@@ -232,6 +233,31 @@ def check_md5(text: str, content: bytes) -> None:
     expected = read_md5(text)
     if expected and not hmac.compare_digest(expected, hashlib.md5(content).digest()):  # noqa: S324
         raise InvalidDigestError(expected=text)
+
+
+def check_text(call: Call) -> None:
+    """Refuse a CI call whose path or parameters are no text: no record could hold them.
+
+    Raises:
+        InvalidArgumentError: Something is not UTF-8, or holds a zero byte; names all of it.
+    """
+    parts = (
+        ("the path", call.path),
+        *((f"parameter {name!r}", name + value) for name, value in call.query),
+    )
+    faults = [
+        f"{what} must be UTF-8 without zero bytes" for what, text in parts if not _is_text(text)
+    ]
+    if faults:
+        raise InvalidArgumentError(*faults)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _decode_argument(raw: bytes) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from penstock.api.requests import Call
-from penstock.domain.errors import InvalidRangeError, PenstockError
+from penstock.domain.errors import InvalidRangeError, PenstockError, SlowDownError
 from penstock.wire import xml
 from penstock.wire.signature import Pairs
 from penstock.wire.xml import Content
@@ -68,6 +68,8 @@ def error_response(call: Call, error: PenstockError) -> Response:
     ]
     if isinstance(error, InvalidRangeError):
         headers.append(("Content-Range", f"bytes */{error.size_bytes}"))
+    if isinstance(error, SlowDownError):
+        headers.append(("Retry-After", "1"))
     if call.method == "HEAD":
         return Response(status=error.status, headers=headers)
     tree = {

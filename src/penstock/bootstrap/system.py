@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from penstock.api.access import Gate
+from penstock.api.activation import ActivationCalls
 from penstock.api.app import Application
 from penstock.api.auth import Authenticator
 from penstock.api.batch_jobs import BatchJobCalls
@@ -18,26 +19,32 @@ from penstock.api.executions import ExecutionCalls
 from penstock.api.node_jobs import NodeJobCalls
 from penstock.api.objects import ObjectCalls
 from penstock.api.queues import QueueCalls
+from penstock.api.rates import RateLimiter
 from penstock.api.templates import TemplateCalls
 from penstock.api.threads import Threads
 from penstock.api.workflows import WorkflowCalls
 from penstock.bootstrap.clock import new_id, now_ms
+from penstock.bootstrap.delivery import make_courier
 from penstock.bootstrap.keys import RootKey, open_sealer, root_key
 from penstock.bootstrap.logs import configure_logs
 from penstock.domain.errors import AlreadyRunningError, InvalidArgumentError
 from penstock.domain.jobs import InputKind, Job
 from penstock.engine.coordinator import Coordinator
+from penstock.engine.courier import Courier
 from penstock.engine.executor_local import LocalExecutor
 from penstock.engine.expander import Expander
 from penstock.engine.recorder import Recorder
 from penstock.operations.base import Limits
 from penstock.service.access import AccessService
+from penstock.service.activation import ActivationService
 from penstock.service.buckets import BucketService
 from penstock.service.executions import ExecutionService
 from penstock.service.jobs import JobService
 from penstock.service.node_jobs import NodeJobService
 from penstock.service.objects import ObjectService
 from penstock.service.queues import QueueService
+from penstock.service.templates import TemplateService
+from penstock.service.uploads import UploadTrigger
 from penstock.service.workflows import WorkflowService
 from penstock.settings import Settings
 from penstock.state.database import Database
@@ -77,17 +84,37 @@ class System:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
         self.database = Database.open_sqlite(self._data / "penstock.db")
-        self.buckets = BucketService(self.database, open_store, now_ms=now_ms, new_id=new_id)
-        self.queues = QueueService(self.database, self.buckets, now_ms=now_ms)
-        self.workflows = WorkflowService(self.database, self.buckets, now_ms=now_ms, new_id=new_id)
-        self.jobs = JobService(self.database, self.buckets, now_ms=now_ms, new_id=new_id)
+        quotas = settings.quotas
+        database = self.database
+        self.buckets = BucketService(
+            database, open_store, now_ms=now_ms, new_id=new_id, quotas=quotas
+        )
+        self.buckets.set_queue_bounds()
+        self.queues = QueueService(database, self.buckets, now_ms=now_ms)
+        self.templates = TemplateService(
+            database, self.buckets, now_ms=now_ms, new_id=new_id, quotas=quotas
+        )
+        self.workflows = WorkflowService(
+            database, self.buckets, now_ms=now_ms, new_id=new_id, quotas=quotas
+        )
+        self.jobs = JobService(database, self.buckets, now_ms=now_ms, new_id=new_id, quotas=quotas)
+        self.activation = ActivationService(
+            database,
+            self.buckets,
+            now_ms=now_ms,
+            quotas=quotas,
+            bind_root=settings.bind_root,
+        )
+        self._uploads = UploadTrigger(database, self.jobs.start_stored)
         self.executions = ExecutionService(self.database, self.buckets)
         self.node_jobs = NodeJobService(self.database, self.buckets, self.jobs, now_ms=now_ms)
         self._coordinator: Coordinator | None = None
         self._thread: threading.Thread | None = None
+        self._courier: Courier | None = None
+        self._courier_thread: threading.Thread | None = None
 
     def start_engine(self) -> None:
-        """Start workers and drive jobs in a thread of this process."""
+        """Start workers, drive jobs and deliver callbacks, each in a thread of this process."""
         settings = self.settings
         # The coordinator gives up the interpreter's lock in every statement; a thread that plans
         # may keep it for one interval each time.
@@ -120,6 +147,9 @@ class System:
         self._coordinator.recover()
         self._thread = threading.Thread(target=self._coordinator.run, name="coordinator")
         self._thread.start()
+        self._courier = make_courier(self.database, settings)
+        self._courier_thread = threading.Thread(target=self._courier.run, name="courier")
+        self._courier_thread.start()
 
     def is_engine_alive(self) -> bool:
         """Whether the thread that drives jobs runs."""
@@ -131,10 +161,15 @@ class System:
             self._coordinator.stop()
             self._thread.join()
             self._thread = None
+        if self._courier is not None and self._courier_thread is not None:
+            self._courier.stop()
+            self._courier_thread.join()
+            self._courier_thread = None
 
     def close(self) -> None:
         """Stop the engine and let go of the data folder."""
         self.stop_engine()
+        self._uploads.close()
         self.database.close()
         os.close(self._lock)
 
@@ -149,7 +184,10 @@ class System:
         )
         threads = Threads()
         objects = ObjectService(
-            self.buckets.store, buckets=self.buckets.names, scratch=self._scratch
+            self.buckets.store,
+            buckets=self.buckets.names,
+            on_created=self._uploads,
+            scratch=self._scratch,
         )
         router = Router(
             [
@@ -157,8 +195,9 @@ class System:
                 *WorkflowCalls(self.workflows, self.jobs).routes(),
                 *ExecutionCalls(self.executions, region=self.settings.region).routes(),
                 *NodeJobCalls(self.node_jobs, region=self.settings.region).routes(),
-                *TemplateCalls(self.workflows).routes(),
+                *TemplateCalls(self.templates).routes(),
                 *QueueCalls(self.queues).routes(),
+                *ActivationCalls(self.activation, region=self.settings.region).routes(),
             ]
         )
         names = self.buckets.names()
@@ -171,6 +210,7 @@ class System:
                 authorize=Gate(check=access.check, region=self.settings.region).authorize,
                 threads=threads,
                 max_content_bytes=self.settings.body_bytes,
+                limit_rate=RateLimiter(self.settings.calls_per_second, time.monotonic).check,
             ),
             default_bucket=self.settings.default_bucket or only,
             now=time.time,

@@ -52,8 +52,11 @@ class AllowedTargets:
         """
         if self.is_everything or host.lower().rstrip(".") in self.hosts:
             return True
-        given = _unmapped(ip_address(address))
-        return is_public(str(given)) or any(given in network for network in self.networks)
+        given = ip_address(address)
+        forms = (given, _unmapped(given))
+        return is_public(address) or any(
+            form in network for form in forms for network in self.networks
+        )
 
 
 def parse_allowed(text: str) -> AllowedTargets:

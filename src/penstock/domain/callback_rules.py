@@ -1,5 +1,6 @@
 """What is wrong with the callbacks that a caller asks for, before they are stored."""
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from penstock.domain.callbacks import (
@@ -8,10 +9,12 @@ from penstock.domain.callbacks import (
     CallbackFormat,
     CallbackType,
 )
-from penstock.domain.trees import Tree, text
+from penstock.domain.trees import Tree, child, text
 
 _ACCEPTED_EVENTS = {*CallbackEvent, "WorkflowStart"}  # the last is never sent: wire.md 15, 26
 _MOST_URL_CHARACTERS = 2048
+_MQ_REGIONS = ("sh", "bj", "gz", "cd", "hk")
+_MQ_MODES = ("Topic", "Queue")
 
 
 def notify_faults(notify: Tree, where: str) -> list[str]:
@@ -29,7 +32,7 @@ def notify_faults(notify: Tree, where: str) -> list[str]:
     state = text(notify, "State").lower()
     if state not in {"", "on", "off"}:
         faults.append(f"{where}.State must be On or Off, not {text(notify, 'State')!r}")
-    faults += _word_faults(notify, where, type_="Type", format_="ResultFormat")
+    faults += _word_faults(notify, f"{where}.", type_="Type", format_="ResultFormat")
     words = {word.strip() for word in text(notify, "Event").split(",")} - {""}
     unknown = sorted(words - _ACCEPTED_EVENTS)
     if unknown:
@@ -48,12 +51,20 @@ def notify_faults(notify: Tree, where: str) -> list[str]:
 
 
 def rule_faults(rule: Tree) -> list[str]:
-    """What is wrong with the `CallBack…` of a job's rule."""
-    faults = _word_faults(rule, "Operation", type_="CallBackType", format_="CallBackFormat")
+    """What is wrong with the `CallBack…` of a job."""
+    faults = _word_faults(rule, "", type_="CallBackType", format_="CallBackFormat")
     url = text(rule, "CallBack")
-    is_by_url = text(rule, "CallBackType") in {"", CallbackType.URL}
-    if is_by_url and url and url.lower() != SUPPRESSED:
-        faults += url_faults(url, "Operation.CallBack")
+    if url and url != SUPPRESSED:
+        faults += url_faults(url, f"CallBack, where it is not {SUPPRESSED!r},")
+    match text(rule, "CallBackType"):
+        case CallbackType.TDMQ:
+            queue = child(rule, "CallBackMqConfig")
+            faults += _missing(queue, "CallBackMqConfig", ("MqRegion", "MqName"))
+            for name, words in (("MqRegion", _MQ_REGIONS), ("MqMode", _MQ_MODES)):
+                faults += _choice_faults(queue, "CallBackMqConfig.", name, words)
+        case CallbackType.KAFKA:
+            queue = child(rule, "CallBackKafkaConfig")
+            faults += _missing(queue, "CallBackKafkaConfig", ("Region", "InstanceId", "Topic"))
     return faults
 
 
@@ -78,10 +89,19 @@ def url_faults(url: str, where: str) -> list[str]:
     return faults
 
 
-def _word_faults(tree: Tree, where: str, *, type_: str, format_: str) -> list[str]:
-    faults = []
-    for name, words in ((type_, CallbackType), (format_, CallbackFormat)):
-        word = text(tree, name)
-        if word and word not in set(words):
-            faults.append(f"{where}.{name} must be one of {', '.join(words)}, not {word!r}")
-    return faults
+def _word_faults(tree: Tree, place: str, *, type_: str, format_: str) -> list[str]:
+    return [
+        *_choice_faults(tree, place, type_, tuple(CallbackType)),
+        *_choice_faults(tree, place, format_, tuple(CallbackFormat)),
+    ]
+
+
+def _choice_faults(tree: Tree, place: str, name: str, words: Sequence[str]) -> list[str]:
+    word = text(tree, name)
+    if not word or word in words:
+        return []
+    return [f"{place}{name} must be one of {', '.join(words)}, not {word!r}"]
+
+
+def _missing(tree: Tree, place: str, names: Sequence[str]) -> list[str]:
+    return [f"{place}.{name} must be given" for name in names if not text(tree, name)]

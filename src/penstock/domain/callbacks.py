@@ -214,7 +214,7 @@ def _asking(
 def _of_rule(rule: Tree) -> _Config | None:
     """What the job's own rule says; None when it is silent."""
     url, type_ = text(rule, "CallBack"), text(rule, "CallBackType") or CallbackType.URL
-    if url.lower() == SUPPRESSED:
+    if url == SUPPRESSED:
         return _OFF
     if not url and type_ == CallbackType.URL:
         return None

@@ -6,12 +6,14 @@ import zlib
 from collections.abc import Mapping, Sequence
 
 from penstock.domain.selection import ObjectInfo
+from penstock.domain.trees import Tree, children, text
 
 LARGEST_CHUNK = 1000
 FIRST_CHUNK = 16
 TARGET_SECONDS = 2.0
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}|\{(Ext|ext)\}")
+_PLACE = frozenset({"Region", "Bucket"})
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -90,6 +92,24 @@ def output_key(pattern: str, names: Mapping[str, str]) -> str:
         return names.get(name, match[0])
 
     return _SLASHES.sub("/", _PLACEHOLDER.sub(replace, pattern)).lstrip("/")
+
+
+def output_patterns(output: Tree) -> dict[str, str]:
+    """The patterns of a node's `Output`, by the child that holds each.
+
+    A child that is repeated holds an `Object` in each entry; these go by the child's name and
+    their place, such as `StreamExtract.0`.
+    """
+    patterns = {}
+    for name in output:
+        if name in _PLACE:
+            continue
+        nested = [text(entry, "Object") for entry in children(output, name)]
+        if nested:
+            patterns.update({f"{name}.{place}": found for place, found in enumerate(nested)})
+        else:
+            patterns[name] = text(output, name)
+    return patterns
 
 
 def has_placeholder(pattern: str, *names: str) -> bool:

@@ -6,14 +6,13 @@ from typing import Any
 
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import Job, PinnedWorkflow
+from penstock.domain.planning import output_patterns
 from penstock.domain.trees import child, text
 from penstock.domain.workflows import Node, extensions_of_filter, parse_topology
 from penstock.engine.workspace import Destination
 from penstock.operations.base import Operation
 from penstock.operations.registry import find
 from penstock.storage.base import ObjectStore
-
-_PLACE = {"Region", "Bucket"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +104,7 @@ def _planned(job: Job, node: Node, stores: Mapping[str, ObjectStore]) -> Planned
         destination=Destination(
             store=stores[bucket],
             bucket=bucket,
-            patterns={name: text(output, name) for name in output if name not in _PLACE},
+            patterns=output_patterns(output),
             is_source=job.buckets[bucket] == job.buckets[job.bucket],
         ),
         letter=operation.family.letter,

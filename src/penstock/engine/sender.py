@@ -15,9 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
-from ipaddress import IPv6Address, ip_address
 from typing import Protocol
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -25,6 +24,7 @@ from urllib3.util import Url, parse_url
 
 from penstock.domain.addresses import AllowedTargets
 from penstock.domain.callback_rules import url_faults
+from penstock.domain.errors import OperationError
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
@@ -72,8 +72,8 @@ class Sender(Protocol):
         """POST a body; whatever goes wrong out there is a reply, not an error."""
 
 
-class _RefusedError(Exception):
-    """A target that must not be called."""
+class _TargetRefusedError(OperationError):
+    """A target must not be called; the message says why."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -118,7 +118,7 @@ class HttpSender:
                 if status not in _REPEATING or not location:
                     return _reply_of(status)
                 url = urljoin(url, location)
-        except _RefusedError as error:
+        except _TargetRefusedError as error:
             return Reply(text=str(error), is_refused=True)
         except TimeoutError:
             return Reply(text=f"no answer from {_host(url)} in time")
@@ -132,7 +132,7 @@ class HttpSender:
         """One request; its status, and where it redirects to."""
         faults = url_faults(url, "the target")
         if faults:
-            raise _RefusedError("; ".join(faults))
+            raise _TargetRefusedError("; ".join(faults))
         target = parse_url(url)
         host, port = (target.hostname or "").strip("[]"), _port(target)
         addresses = self._checked(host, self._resolver(host, port))
@@ -153,7 +153,7 @@ class HttpSender:
         """The addresses that may be called.
 
         Raises:
-            _RefusedError: There is none.
+            _TargetRefusedError: There is none.
         """
         found = list(addresses)
         allowed = [address for address in found if self._allowed.allows(host, address)]
@@ -162,7 +162,7 @@ class HttpSender:
                 f"{host} is at {', '.join(found) or 'no address'}, which callbacks may not go to; "
                 "the setting callback_allow can allow it"
             )
-            raise _RefusedError(message)
+            raise _TargetRefusedError(message)
         return allowed
 
     def _connect(self, target: Url, addresses: list[str], give_up_at: float) -> HTTPConnection:
@@ -205,7 +205,7 @@ class _Deadline:
     def __init__(self, connection: HTTPConnection, give_up_at: float) -> None:
         self._connection = connection
         self.is_over = False
-        seconds = max(give_up_at - time.monotonic(), 0.0)
+        seconds = max(give_up_at - time.monotonic(), 0.001)
         connection.timeout = seconds
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
@@ -229,7 +229,10 @@ def _port(target: Url) -> int:
 
 
 def _host(url: str) -> str:
-    return parse_url(url).hostname or url
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
 
 
 def _reply_of(status: int) -> Reply:

@@ -148,13 +148,13 @@ def _handed_on(
     outputs: list[OutputObject],
     results: NodeResults,
 ) -> list[NodeInput]:
-    """What the nodes behind a node read: its results, or what it looked at itself."""
+    """What the nodes behind a node read: its results but sheets, or what it looked at itself."""
     if not planned.operation.needs_output:
         return inputs
     return [
         NodeInput(key=output.key, path=results.published[output.key])
         for output in outputs
-        if output.target == "Object"
+        if output.target != "SpriteObject"
     ]
 
 

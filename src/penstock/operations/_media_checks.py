@@ -38,10 +38,17 @@ class Expected:
         Raises:
             OutputRejectedError: It is not what was asked for; names every difference.
         """
-        if faults := list(self._faults(made)):
-            raise OutputRejectedError("; ".join(faults))
+        _reject([*self._stream_faults(made), *self._length_faults(made)])
 
-    def _faults(self, made: Media) -> Iterator[str]:
+    def check_streams(self, made: Media) -> None:
+        """Hold the streams of a part against this, whatever its length.
+
+        Raises:
+            OutputRejectedError: They are not what was asked for; names every difference.
+        """
+        _reject([*self._stream_faults(made)])
+
+    def _stream_faults(self, made: Media) -> Iterator[str]:
         video = made.video
         video_codec = "" if video is None else video.codec
         if video_codec != self.video_codec:
@@ -55,6 +62,8 @@ class Expected:
         codecs = tuple(track.codec for track in made.audios)
         if codecs != self.audio_codecs:
             yield f"expected sound tracks of {_listed(self.audio_codecs)}, got {_listed(codecs)}"
+
+    def _length_faults(self, made: Media) -> Iterator[str]:
         low, high = self.seconds - self.slack_seconds, self.most_seconds + self.slack_seconds
         if not low <= made.seconds <= high:
             yield f"expected {self.seconds:.2f} s, got {made.seconds:.2f} s"
@@ -79,6 +88,11 @@ def probe_output(path: Path, key: str) -> Media:
     except UnsupportedInputError as error:
         message = f"{key}: the output cannot be read back"
         raise OutputRejectedError(message) from error
+
+
+def _reject(faults: list[str]) -> None:
+    if faults:
+        raise OutputRejectedError("; ".join(faults))
 
 
 def _listed(codecs: tuple[str, ...]) -> str:

@@ -24,7 +24,7 @@ from penstock.operations._transcode_tables import (
     default_sample_rate,
     sample_rates,
 )
-from penstock.operations.params import ParamReader, is_empty
+from penstock.operations.params import ParamReader
 
 _PRESETS = {
     VideoCodec.H264: ("medium", "veryfast", "fast", "slow", "slower"),
@@ -92,9 +92,9 @@ class Params:
             InvalidArgumentError: Some leaves are wrong or not offered; names them all.
         """
         top = ParamReader(tree)
-        _refuse(top, _NOT_OFFERED)
+        top.refuse(_NOT_OFFERED)
         reader = top.block("Transcode")
-        _refuse(reader, _NOT_OFFERED)
+        reader.refuse(_NOT_OFFERED)
         container = reader.block("Container")
         container.required_text("Format")
         name = container.choice("Format", CONTAINERS, "mp4")
@@ -114,20 +114,6 @@ class Params:
         return params
 
 
-def _refuse(reader: ParamReader, names: tuple[str, ...]) -> None:
-    """Complain about blocks that this build does not do; empty ones count as absent."""
-    for name in names:
-        if _is_given(reader, name):
-            reader.fault(name, "absent: this build does not offer it")
-
-
-def _is_given(reader: ParamReader, name: str) -> bool:
-    value = reader.tree.get(name, "")
-    if isinstance(value, list):
-        return any(bool(entry) for entry in value)
-    return bool(value.strip()) if isinstance(value, str) else not is_empty(value)
-
-
 def _clip_seconds(reader: ParamReader, container: ParamReader) -> float:
     """Segment length, under its present name or its old one."""
     clip = container.block("ClipConfig").decimal("Duration", 0, 3600, above_low=True)
@@ -142,7 +128,7 @@ def _video(reader: ParamReader, container: Container) -> VideoParams | None:
     if not container.videos:
         reader.fault("Video", f"absent or removed: a .{container.extension} holds sound alone")
         return None
-    if _is_given(block, "StdExtInfo"):
+    if block.is_given("StdExtInfo"):
         block.fault("StdExtInfo", "absent: encoder options are not passed through")
     codec = VideoCodec(block.choice("Codec", container.videos, container.videos[0]))
     is_auto = text(block.tree, "Bitrate").lower() == "auto"
@@ -259,11 +245,9 @@ def _one_of(block: ParamReader, name: str, choices: tuple[int, ...]) -> int | No
 
 
 def _adjustments(block: ParamReader) -> Adjustments:
-    _refuse(block, _NOT_OFFERED_CONFIG)
-    for encryption in map(block.block, _ENCRYPTIONS):
-        for name in ("IsHlsEncrypt", "IsEncrypt"):
-            if encryption.flag(name):
-                encryption.fault(name, "false: this build does not offer encryption")
+    block.refuse(_NOT_OFFERED_CONFIG)
+    for name in _ENCRYPTIONS:
+        block.refuse_encryption(name)
     return Adjustments(
         shape=Shape(block.choice("AdjDarMethod", list(Shape), Shape.NONE)),
         resolution=_excess(block, "IsCheckReso", "ResoAdjMethod"),

@@ -18,6 +18,7 @@ distorted unless `Width` and `Height` say so. `Quality` matters for WebP alone.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from penstock.domain.errors import (
@@ -26,7 +27,9 @@ from penstock.domain.errors import (
     UnsupportedInputError,
 )
 from penstock.operations._animation_params import Params
+from penstock.operations._av import main_video, open_media
 from penstock.operations._ffmpeg import MediaInput, run_ffmpeg
+from penstock.operations._frames import FrameReader
 from penstock.operations._image_geometry import Size
 from penstock.operations._media_checks import slack
 from penstock.operations._pillow import animation_frames
@@ -75,6 +78,8 @@ def run(params: Params, workspace: Workspace) -> Result:
         raise UnsupportedInputError(workspace.key, "has no video")
     plan = _planned(params, video, path)
     check_pixels(plan.size, workspace)
+    if params.rate is None:
+        _demand_key_frame(path, params.cut.start_seconds, plan.seconds, workspace)
     workspace.checkpoint()
     made = workspace.scratch / f"animation.{params.codec}"
     match params.format:
@@ -92,10 +97,11 @@ def _planned(params: Params, video: VideoFacts, path: Path) -> _Plan:
     seconds = params.cut.seconds_of(video.seconds, "TimeInterval.Start")
     size = scaled(shown_size(video), params.width, params.height)
     filters: list[str] = []
-    count: int | None = None
     options = list(params.cut.options)
+    count: int | None = None
     if params.rate is None:
         options += ["-skip_frame", "nokey"]
+        filters.append(f"trim=end={seconds:.3f}")  # -t counts from the first key frame on
     else:
         # Rounding up gives each moment the frame that began last, not the nearest one.
         filters.append(f"fps={params.rate:.9f}:round=up:start_time=0")
@@ -118,11 +124,10 @@ def _planned(params: Params, video: VideoFacts, path: Path) -> _Plan:
 
 def _encode_gif(plan: _Plan, made: Path, workspace: Workspace) -> None:
     """Two passes: the first finds the palette, so that no frame has to wait in memory for it."""
-    first = ("-map", f"0:{plan.stream}", "-vf", f"{plan.filters},palettegen=stats_mode=diff")
+    # Its mode `diff` would leave the colours of the last frame out.
+    first = ("-map", f"0:{plan.stream}", "-vf", f"{plan.filters},palettegen=stats_mode=full")
     _run(workspace, [plan.source], (*first, "-frames:v", "1", _PALETTE), 0.0)
     palette = workspace.scratch / _PALETTE
-    if not palette.exists():
-        raise _nothing_taken(workspace)
     workspace.checkpoint()
     graph = f"[0:{plan.stream}]{plan.filters}[frames];[frames][1:v]paletteuse"
     second = ("-filter_complex", graph, *plan.timing, "-f", "gif", "-loop", "0", made.name)
@@ -155,7 +160,10 @@ def _run(
     threads = ("-threads", str(workspace.limits.threads))
     *options, name = arguments
     run_ffmpeg(
-        workspace, inputs, ("-an", "-sn", "-dn", *options, *threads, name), expected_seconds=seconds
+        workspace,
+        inputs,
+        ("-an", "-sn", "-dn", *options, *threads, name),
+        expected_seconds=seconds,
     )
 
 
@@ -164,8 +172,6 @@ def _check(plan: _Plan, params: Params, made: Path, workspace: Workspace) -> Non
 
     WebP shows equal frames as one, so that it may have fewer than were taken.
     """
-    if not made.exists() or not made.stat().st_size:
-        raise _nothing_taken(workspace)
     count, shown_ms = _shown(plan, made, workspace)
     allowed = slack(plan.seconds) + (0 if plan.count is None else plan.seconds / plan.count)
     most = math.inf if plan.count is None else plan.count + 1
@@ -196,8 +202,17 @@ def _shown(plan: _Plan, made: Path, workspace: Workspace) -> tuple[int, int]:
     return count, shown_ms
 
 
-def _nothing_taken(workspace: Workspace) -> InvalidParamsError:
-    return InvalidParamsError(f"{workspace.key}: no frame lies in the part that is to be taken")
+def _demand_key_frame(path: Path, start: float, seconds: float, workspace: Workspace) -> None:
+    """Complain where the part to take has no key frame: ffmpeg would say something else."""
+    begin = Fraction(start)
+    with open_media(path, workspace.key) as media:
+        stream = main_video(media)
+        first = None
+        if stream is not None:
+            first = next(FrameReader(media, stream, workspace).key_frames_since(begin), None)
+    if first is None or first.seconds >= begin + Fraction(seconds):
+        message = f"{workspace.key}: no key frame lies in the part that is to be taken"
+        raise InvalidParamsError(message)
 
 
 OPERATION = Operation(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 
 from penstock.domain.errors import InvalidArgumentError
-from penstock.domain.trees import Tree, child, text
+from penstock.domain.trees import Tree, child, children, text
 
 
 class ParamReader:
@@ -23,6 +23,13 @@ class ParamReader:
         """A reader of a nested block that reports into this one."""
         return ParamReader(child(self.tree, name), self._name(name), faults=self._faults)
 
+    def blocks(self, name: str) -> "list[ParamReader]":
+        """Readers of every block under a name that may be repeated; faults count from 0."""
+        return [
+            ParamReader(tree, f"{self._name(name)}[{number}]", faults=self._faults)
+            for number, tree in enumerate(children(self.tree, name))
+        ]
+
     def has(self, name: str) -> bool:
         """Whether a child is there, even an empty one."""
         return name in self.tree
@@ -30,6 +37,26 @@ class ParamReader:
     def fault(self, name: str, expectation: str) -> None:
         """Note that a leaf is not what is expected of it."""
         self._faults.append(f"{self._name(name)} must be {expectation}")
+
+    def is_given(self, name: str) -> bool:
+        """Whether a child holds anything at all; empty blocks and leaves count as absent."""
+        value = self.tree.get(name, "")
+        if isinstance(value, list):
+            return any(bool(entry) for entry in value)
+        return bool(value.strip()) if isinstance(value, str) else not is_empty(value)
+
+    def refuse(self, names: Iterable[str]) -> None:
+        """Complain about children that this build does not offer, so far as they are given."""
+        for name in names:
+            if self.is_given(name):
+                self.fault(name, "absent: this build does not offer it")
+
+    def refuse_encryption(self, name: str) -> None:
+        """Complain about a block of encryption that is switched on."""
+        block = self.block(name)
+        for switch in ("IsHlsEncrypt", "IsEncrypt"):
+            if block.flag(switch):
+                block.fault(switch, "false: this build does not offer encryption")
 
     def text(self, name: str, default: str = "") -> str:
         """A leaf as it stands."""

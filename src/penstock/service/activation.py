@@ -114,8 +114,8 @@ class ActivationService:
         with self._database.read() as transaction:
             return BINDING in services.open_services(transaction, bucket)
 
-    def open(self, bucket: str, family: Family) -> OpenService:
-        """Open a family on a bound bucket and make its queue.
+    def open(self, bucket: str, family: str) -> OpenService:
+        """Open a family, such as `media`, on a bound bucket and make its queue.
 
         Raises:
             BucketNotBoundError: The bucket is not bound.
@@ -123,14 +123,14 @@ class ActivationService:
         """
         with self._database.write() as transaction:
             check_open(transaction, bucket, ())
-            if not self._buckets.open_family(transaction, bucket, family):
+            if not self._buckets.open_family(transaction, bucket, Family(family)):
                 raise FamilyAlreadyOpenError(bucket, family)
             _, (found,) = services.list_open(
                 transaction, family, names=[bucket], prefix="", offset=0, limit=1
             )
         return found
 
-    def close(self, bucket: str, family: Family) -> None:
+    def close(self, bucket: str, family: str) -> None:
         """Close a family: its queues vanish, and the open jobs that need them are cancelled.
 
         Those are the jobs that pass through its queues; closing the media family, to which
@@ -173,9 +173,9 @@ class ActivationService:
             request_end(transaction, job, self._now_ms())
 
 
-def _needs(job: Job, family: Family, queue_ids: set[str]) -> bool:
+def _needs(job: Job, family: str, queue_ids: set[str]) -> bool:
     """Whether an open job cannot go on without a family."""
     is_of_workflows = not job.is_single
     return bool(queue_ids.intersection(job.queue_ids)) or (
-        family is Family.MEDIA and is_of_workflows
+        family == Family.MEDIA and is_of_workflows
     )

@@ -1,5 +1,6 @@
 """Reads executions: recorded ones from their rows, the others from the keys of their chunk."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -26,6 +27,7 @@ from penstock.state import chunks, executions, jobs
 from penstock.state.database import Database, Transaction
 
 _JOBS_A_PAGE = 50
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 class Place(NamedTuple):
@@ -54,8 +56,10 @@ class ExecutionService:
         """One execution with its nodes; never searches.
 
         Raises:
+            BucketNotBoundError: The bucket is not bound, or its media family not open.
             ResourceNotFoundError: The bucket has no such execution.
         """
+        self._buckets.check_open(bucket)
         address = Address.decode(run_id)
         with self._database.read() as transaction:
             found = None if address is None else find_at(transaction, bucket, address)
@@ -75,9 +79,7 @@ class ExecutionService:
         self._buckets.check_open(query.bucket)
         after = _read_token(query.token)
         with self._database.read() as transaction:
-            found = islice(
-                matching(transaction, query, after, takes=_is_listed), query.limit + 1
-            )
+            found = islice(matching(transaction, query, after, takes=_is_listed), query.limit + 1)
             listed = [(place, make(transaction)) for place, make in found]
         page = listed[: query.limit]
         token = "-".join(map(str, page[-1][0])) if len(listed) > query.limit else ""
@@ -115,7 +117,7 @@ def _read_token(token: str) -> Place | None:
     if not token:
         return None
     parts = token.split("-")
-    if len(parts) != len(Place._fields) or not all(part.isdecimal() for part in parts):
+    if len(parts) != len(Place._fields) or not all(map(_NUMBER.fullmatch, parts)):
         message = f"nextToken is none of this list: {token!r}"
         raise InvalidArgumentError(message)
     return Place(*map(int, parts))
@@ -247,7 +249,7 @@ def _pending_stream(
         for position in positions if query.is_ascending else reversed(positions):
             place = Place(job.number, chunk.origin, position)
             key = objects[position // width - chunk.start].key
-            if query.object_key and key != query.object_key:
+            if query.object_key and _showable(key) != query.object_key:
                 continue
             if after is not None and (place <= after if query.is_ascending else place >= after):
                 continue

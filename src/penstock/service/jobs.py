@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from penstock.domain.callback_rules import rule_faults
 from penstock.domain.errors import (
     BucketNotBoundError,
     InvalidArgumentError,
@@ -77,7 +78,7 @@ class JobService:
         """Store a job for an engine to take up, its workflows pinned as they are now.
 
         Raises:
-            BucketNotBoundError: The bucket is not bound.
+            BucketNotBoundError: The bucket is not bound, or a service is not open on it.
             InvalidArgumentError: The name, the topology or the ids are wrong.
             ResourceNotFoundError: A workflow does not exist.
             TargetNotBoundError: A node writes to a bucket that is not bound.
@@ -88,6 +89,7 @@ class JobService:
         faults = name_faults(request.name)
         if not (request.workflow_ids or request.topology or request.operation):
             faults.append("Operation.WorkflowIds must be given")
+        faults += [f"Operation: {fault}" for fault in rule_faults(request.rule)]
         if faults:
             raise InvalidArgumentError(*faults)
         with self._database.write() as transaction:
@@ -100,7 +102,7 @@ class JobService:
         """Run one object through one workflow now; the id of the execution.
 
         Raises:
-            BucketNotBoundError: The bucket is not bound.
+            BucketNotBoundError: The bucket is not bound, or a service is not open on it.
             ResourceNotFoundError: The workflow or the object does not exist.
             InvalidArgumentError: The name is wrong, or the key missing.
             QueuePausedError: A queue is paused, and the server refuses jobs for such.
@@ -133,11 +135,12 @@ class JobService:
     def _start(
         self, bucket: str, workflow_id: str, found: ObjectInfo, *, name: str, is_bounded: bool
     ) -> str:
+        shown = found.key.encode("utf-8", "backslashreplace").decode()  # the plan has it exactly
         request = JobRequest(
             bucket=bucket,
             name=name,
             type=JobType.TRIGGER,
-            input=JobInput(kind=InputKind.OBJECT, value=found.key),
+            input=JobInput(kind=InputKind.OBJECT, value=shown),
             workflow_ids=(workflow_id,),
         )
         with self._database.write() as transaction:
@@ -178,8 +181,10 @@ class JobService:
         """One job.
 
         Raises:
+            BucketNotBoundError: The bucket is not bound.
             ResourceNotFoundError: The bucket has no such job.
         """
+        self._buckets.check_open(bucket)
         with self._database.read() as transaction:
             found = jobs.find_job_by_id(transaction, bucket, job_id)
         if found is None or found.type is JobType.TRIGGER:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from penstock.domain.errors import InvalidArgumentError
-from penstock.domain.jobs import Job, JobType
+from penstock.domain.jobs import Job, JobType, PinnedWorkflow
 from penstock.domain.node_jobs import NodeJobQuery
 from penstock.domain.requests import ExecutionQuery
 from penstock.domain.states import ExecutionState as State
@@ -22,6 +22,7 @@ _EXECUTION_STATES = {
     State.FAILED: {State.FAILED, State.SKIPPED},
     State.CANCEL: {State.SUCCESS, State.FAILED, State.SKIPPED, State.CANCEL},
 }
+_MOST_DIGITS = 18  # what any database takes for a number
 
 
 class Token(NamedTuple):
@@ -58,7 +59,9 @@ class NodeJobListing:
             for view in views:
                 here = Token(place, view.node.number)
                 is_beyond = after is None or (here > after if query.is_ascending else here < after)
-                if is_beyond and self._takes_node(execution.job, view.node.type):
+                if is_beyond and self._takes_node(
+                    execution.job, execution.workflow, view.node.type
+                ):
                     found = self._reader.node_job(execution, view)
                     if not query.states or found.state in query.states:
                         yield here, found
@@ -75,12 +78,12 @@ class NodeJobListing:
         ):
             return False
         return any(
-            self._takes_node(job, node.type)
+            self._takes_node(job, workflow, node.type)
             for workflow in job.workflows
             for node in parse_topology(workflow.topology).nodes
         )
 
-    def _takes_node(self, job: Job, tag: str) -> bool:
+    def _takes_node(self, job: Job, workflow: PinnedWorkflow, tag: str) -> bool:
         query = self._query
         if query.tag and tag != query.tag:
             return False
@@ -88,7 +91,7 @@ class NodeJobListing:
             return False
         if not query.queue_id and not query.queue_type:
             return True
-        queue_id = self._reader.queue_id(job, tag)
+        queue_id = self._reader.queue_id(job, workflow, tag)
         if query.queue_id:
             return queue_id == query.queue_id
         return bool(queue_id) and self._reader.queues[queue_id].category == query.queue_type
@@ -134,7 +137,7 @@ def read_token(text: str) -> Token | None:
         return None
     parts = text.split("-")
     if len(parts) != len(Place._fields) + 1 or not all(
-        part.isascii() and part.isdecimal() for part in parts
+        part.isascii() and part.isdecimal() and len(part) <= _MOST_DIGITS for part in parts
     ):
         message = f"nextToken is none of this list: {text!r}"
         raise InvalidArgumentError(message)

@@ -2,9 +2,11 @@
 
 from penstock.domain.errors import ResourceNotFoundError
 from penstock.domain.executions import Address
-from penstock.domain.jobs import Job
-from penstock.domain.trees import text
+from penstock.domain.jobs import Job, PinnedWorkflow
+from penstock.domain.resources import queue_of
+from penstock.domain.trees import child, text
 from penstock.domain.views import Execution, NodeJob, NodeView
+from penstock.domain.workflows import START
 from penstock.operations.registry import family_of
 from penstock.service.executions import find_at
 from penstock.service.templates import find_template
@@ -52,15 +54,16 @@ class NodeJobReader:
         return NodeJob(
             execution=execution,
             view=view,
-            queue_id=self.queue_id(execution.job, view.node.type),
+            queue_id=self.queue_id(execution.job, execution.workflow, view.node.type),
             template_name=self._template_name(text(view.node.operation, "TemplateId")),
         )
 
-    def queue_id(self, job: Job, tag: str) -> str:
-        """The queue that an operation of a job passes through; empty where it is gone."""
-        family = family_of(tag)
+    def queue_id(self, job: Job, workflow: PinnedWorkflow, tag: str) -> str:
+        """The queue that an operation of a workflow passes through; empty where it is gone."""
         passed = (self.queues[one] for one in job.queue_ids if one in self.queues)
-        return next((queue.id for queue in passed if queue.family == family), "")
+        start = child(child(child(workflow.topology, "Nodes"), START), "Input")
+        queue = queue_of(passed, family_of(tag), start)
+        return "" if queue is None else queue.id
 
     def _template_name(self, template_id: str) -> str:
         if template_id not in self._template_names:

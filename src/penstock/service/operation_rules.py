@@ -1,11 +1,12 @@
 """Checks one operation of a job against what this build offers (`wire.md` 2.4 to 2.6)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from penstock.domain.errors import InvalidArgumentError, QueueNotFoundError
 from penstock.domain.operation_rules import OperationRule
 from penstock.domain.trees import Tree, child, text
-from penstock.operations.base import Family
+from penstock.operations.base import Family, Operation
 from penstock.operations.registry import OPERATIONS
 from penstock.state import resources
 from penstock.state.database import Transaction
@@ -19,7 +20,13 @@ _TARGETS = {
 }
 
 
-def rule_faults(tag: str, operation: Tree, *, family: str = "") -> list[str]:
+def rule_faults(
+    tag: str,
+    operation: Tree,
+    *,
+    family: str = "",
+    operations: Sequence[Operation[Any]] = OPERATIONS,
+) -> list[str]:
     """What is wrong with a tag, its params and its output, one sentence each.
 
     Templates are not looked up here: with a `TemplateId`, the inline params do not count.
@@ -27,8 +34,9 @@ def rule_faults(tag: str, operation: Tree, *, family: str = "") -> list[str]:
     Args:
         operation: The `Operation` tree of a node.
         family: Take only tags of this service family; empty takes all.
+        operations: What there is to choose from.
     """
-    offered = {one.tag: one for one in OPERATIONS if family in {"", one.family}}
+    offered = {one.tag: one for one in operations if family in {"", one.family}}
     found = offered.get(tag)
     if found is None:
         return [_unknown(tag, sorted(offered), family)]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import yaml
 
-from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.errors import InvalidArgumentError, TemplateNotFoundError
 from penstock.domain.requests import name_faults
 from penstock.domain.trees import Tree, Value
 from penstock.domain.watching import WatchedTree
@@ -55,6 +55,9 @@ def read_workflow_file(text: str, file_name: str) -> WorkflowFile:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        message = f"{_place_of(text, error.position, file_name)}: {error.reason}"
+        raise InvalidArgumentError(message) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{file_name}:{mark.line + 1}:{mark.column + 1}" if mark else file_name
@@ -68,7 +71,15 @@ def read_workflow_file(text: str, file_name: str) -> WorkflowFile:
         check_topology(found.topology, lambda _id: None)
     except InvalidArgumentError as error:
         raise InvalidArgumentError(*map(reader.placed, error.faults)) from error
+    except TemplateNotFoundError as error:
+        raise InvalidArgumentError(reader.placed_template(error.name)) from error
     return replace(found, warnings=tuple(reader.unused_params(found.topology)))
+
+
+def _place_of(text: str, index: int, file_name: str) -> str:
+    """File, line and column of a character."""
+    before = text[:index]
+    return f"{file_name}:{before.count(chr(10)) + 1}:{index - before.rfind(chr(10))}"
 
 
 class _Reader:
@@ -78,6 +89,8 @@ class _Reader:
         self._file_name = file_name
         self._marks: dict[str, yaml.Mark] = {}
         self._params: dict[str, yaml.Node] = {}
+        self._templates: dict[str, yaml.Node] = {}
+        self._around: list[yaml.Node] = []
         self.faults: list[str] = []
 
     def read(self, root: yaml.Node | None) -> WorkflowFile:
@@ -105,6 +118,14 @@ class _Reader:
         mark = self._marks.get(name)
         place = "1:1" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
         return f"{self._file_name}:{place}: {fault}"
+
+    def placed_template(self, template_id: str) -> str:
+        """That a template is not known here, with the place where it is named."""
+        mark = self._templates[template_id].start_mark
+        return (
+            f"{self._file_name}:{mark.line + 1}:{mark.column + 1}: there is no template "
+            f"{template_id!r} here: write params in its place"
+        )
 
     def unused_params(self, topology: Tree) -> Iterator[str]:
         """Params that their operation never asks for: misspelt, or without effect where they are.
@@ -161,7 +182,8 @@ class _Reader:
             self._fault(parts["type"], f"{name}: there is no operation {type_!r}; use {offered}")
         tree: dict[str, Value] = {}
         if "template" in parts:
-            tree["TemplateId"] = self._text(parts["template"])
+            tree["TemplateId"] = template_id = self._text(parts["template"])
+            self._templates[template_id] = parts["template"]
         if "params" in parts and operation is not None:
             tree[operation.block] = self._value(parts["params"])
             self._params[name] = parts["params"]
@@ -202,11 +224,20 @@ class _Reader:
 
     def _value(self, node: yaml.Node) -> Value:
         """A params value as a tree; scalars stay the text that was written."""
+        if isinstance(node, yaml.ScalarNode):
+            return self._text(node)
+        if any(node is outer for outer in self._around):
+            self._fault(node, "a value cannot contain itself")
+            return ""
+        self._around.append(node)
+        value: Value
         if isinstance(node, yaml.MappingNode):
-            return {name: self._value(value) for name, value in self._entries(node, "params")}
-        if isinstance(node, yaml.SequenceNode):
-            return [value for one in node.value if not isinstance(value := self._value(one), list)]
-        return self._text(node)
+            value = {name: self._value(inner) for name, inner in self._entries(node, "params")}
+        else:
+            values = map(self._value, node.value)
+            value = [inner for inner in values if not isinstance(inner, list)]
+        self._around.pop()
+        return value
 
     def _text(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):

@@ -166,12 +166,14 @@ def _waiting_positions(
     first, *_ = new
     positions = [event.position for event in new]
     rows = transaction.execute(
-        select(events.c.position.distinct()).where(
+        select(events.c.position)
+        .where(
             _WAITING,
             events.c.job == first.job,
             events.c.chunk == first.chunk,
             events.c.position.between(min(positions), max(positions)),
         )
+        .distinct()
     )
     for (position,) in rows:
         yield first.job, first.chunk, position

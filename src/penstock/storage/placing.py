@@ -3,6 +3,8 @@
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from penstock.domain.errors import StoreError
+
 
 def place_bucket(root: str, name: str) -> str:
     """The storage URL of a bucket below a root; a folder is made if it is not there.
@@ -10,6 +12,9 @@ def place_bucket(root: str, name: str) -> str:
     Args:
         root: A storage URL, or a path.
         name: The bucket's name; letters, digits and hyphens.
+
+    Raises:
+        StoreError: The folder cannot be made.
     """
     if "://" not in root:
         return _made(Path(root).absolute() / name)
@@ -20,5 +25,9 @@ def place_bucket(root: str, name: str) -> str:
 
 
 def _made(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fault = f"no folder can be made for it: {error.strerror}"
+        raise StoreError(folder.name, fault) from error
     return folder.as_uri()

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
+from penstock.domain.callback_rules import rule_faults
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.operation_rules import OperationCheck, OperationRule
 from penstock.domain.trees import Tree, child, text
@@ -13,8 +13,6 @@ _MISSPELT = {"Animatin": "Animation", "VoiceSpearte": "VoiceSeparate"}
 _LEVELS = ("0", "1", "2")
 _USER_DATA = re.compile(r"[ -~]{0,1024}")
 _SPEED_QUEUE = "SpeedTranscoding"
-_MQ_REGIONS = ("sh", "bj", "gz", "cd", "hk")
-_NO_CALLBACK = "no"
 
 
 def read_rule(tag: str, params: Tree, echo: Tree, check: OperationCheck) -> OperationRule:
@@ -30,8 +28,9 @@ def read_rule(tag: str, params: Tree, echo: Tree, check: OperationCheck) -> Oper
         InvalidArgumentError: Something is wrong; names every fault.
     """
     tag = _MISSPELT.get(tag, tag)
-    operation: Tree = {**params, "Output": child(echo, "Output")}
-    faults = [*check(tag, operation), *_lane_faults(tag, echo), *_callback_faults(echo)]
+    output = child(echo, "Output")
+    operation: Tree = {**params, "Output": output} if output else params
+    faults = [*check(tag, operation), *_lane_faults(tag, echo), *rule_faults(echo)]
     if faults:
         raise InvalidArgumentError(*faults)
     queue_id = text(echo, "QueueId")
@@ -56,44 +55,3 @@ def _lane_faults(tag: str, echo: Tree) -> Iterator[str]:
     is_read = tag == "Transcode" and not text(echo, "QueueId")
     if is_read and queue_type not in {"", _SPEED_QUEUE}:
         yield f"QueueType must be {_SPEED_QUEUE}, not {queue_type!r}"
-
-
-def _callback_faults(echo: Tree) -> Iterator[str]:
-    url = text(echo, "CallBack")
-    if url and url != _NO_CALLBACK and not _is_url(url):
-        yield f"CallBack must be an http or https URL or the word {_NO_CALLBACK}, not {url!r}"
-    yield from _choice_faults(echo, "CallBackFormat", ("XML", "JSON"))
-    yield from _choice_faults(echo, "CallBackType", ("Url", "TDMQ", "Kafka"))
-    match text(echo, "CallBackType"):
-        case "TDMQ":
-            queue = child(echo, "CallBackMqConfig")
-            yield from _missing(queue, "CallBackMqConfig", ("MqRegion", "MqName"))
-            place = "CallBackMqConfig."
-            yield from _choice_faults(queue, "MqRegion", _MQ_REGIONS, place)
-            yield from _choice_faults(queue, "MqMode", ("Topic", "Queue"), place)
-        case "Kafka":
-            queue = child(echo, "CallBackKafkaConfig")
-            yield from _missing(queue, "CallBackKafkaConfig", ("Region", "InstanceId", "Topic"))
-
-
-def _choice_faults(
-    tree: Tree, name: str, words: tuple[str, ...], place: str = ""
-) -> Iterator[str]:
-    word = text(tree, name)
-    if word and word not in words:
-        yield f"{place}{name} must be one of {', '.join(words)}, not {word!r}"
-
-
-def _missing(tree: Tree, place: str, names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
-        if not text(tree, name):
-            yield f"{place}.{name} must be given"
-
-
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.port != 0 and not any(map(str.isspace, url))
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_usable

@@ -1,0 +1,131 @@
+"""Decides which streams of a source go into which container, copied or encoded anew."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from penstock.domain.errors import InvalidParamsError, UnsupportedInputError
+from penstock.operations._probe import AudioFacts, Media, VideoFacts
+from penstock.operations._remux import tag, wrapping
+from penstock.operations._segment_params import Params
+from penstock.operations._transcode_encoders import audio_options
+from penstock.operations._transcode_settings import AudioParams, Excess
+from penstock.operations._transcode_tables import AUDIO_NAMES, CONTAINERS, sample_rates
+
+PART_PREFIX = "part_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What ffmpeg is told, and what must come out.
+
+    Attributes:
+        options: After the input, up to the output's name.
+        seconds: Length of what is taken.
+        video: The stream of pictures; None where there is none.
+        video_codec: As a probe names it; empty where there are no pictures.
+        audio_codecs: Of the sound tracks, as a probe names them.
+    """
+
+    options: Sequence[str]
+    seconds: float
+    video: VideoFacts | None
+    video_codec: str
+    audio_codecs: tuple[str, ...]
+
+
+def plan_segment(params: Params, media: Media, key: str) -> Plan:
+    """Plan one source.
+
+    Raises:
+        UnsupportedInputError: It has nothing that the container takes, or a codec that it does
+            not take.
+        InvalidParamsError: The params do not fit this source.
+    """
+    video, audios = _streams(params, media)
+    if video is None and not audios:
+        wanted = "video or sound" if params.wrapper.videos else "sound"
+        raise UnsupportedInputError(key, f"has no {wanted} to make the output of")
+    longest = max(stream.seconds for stream in (video, *audios) if stream is not None)
+    seconds = params.cut.seconds_of(longest, "StartTime")
+    options: list[str] = []
+    for stream in (video, *audios):
+        if stream is not None:
+            options += ["-map", f"0:{stream.index}"]
+    codecs, sound = _sound(params, audios, key)
+    video_codec = ""
+    if video is not None:
+        video_codec = video.codec
+        _demand_fitting(params, video.codec, key)
+        options += ["-c:v", "copy"]
+    options += [*sound, *_muxing(params, video_codec)]
+    return Plan(
+        options=options,
+        seconds=seconds,
+        video=video,
+        video_codec=video_codec,
+        audio_codecs=codecs,
+    )
+
+
+def _streams(params: Params, media: Media) -> tuple[VideoFacts | None, Sequence[AudioFacts]]:
+    """The streams that are both wanted and there."""
+    video, audios = media.video, media.audios
+    if (index := params.stream_index) is not None:
+        video = video if video is not None and video.index == index else None
+        audios = tuple(track for track in audios if track.index == index)
+        if video is None and not audios:
+            message = f"TranscodeIndex {index} names no video or sound stream of the source"
+            raise InvalidParamsError(message)
+    if not params.wrapper.videos:
+        return None, audios[:1]
+    return video, audios
+
+
+def _sound(
+    params: Params, audios: Sequence[AudioFacts], key: str
+) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Codecs and options of the sound; only a container of sound alone has it encoded anew."""
+    if not audios:
+        return (), ()
+    if params.wrapper.videos:
+        for track in audios:
+            _demand_fitting(params, track.codec, key)
+    elif not _is_copied(params, audios[0].codec):
+        codec = CONTAINERS[params.extension].audios[0]
+        rates = sample_rates(codec, params.extension)
+        wanted = AudioParams(
+            codec=codec,
+            sample_rate=min(rates, key=lambda rate: abs(rate - audios[0].sample_rate)),
+            kilobits=None,
+            channels=None,
+            keeps_two_tracks=False,
+            switches_tracks=False,
+            sample_format="",
+        )
+        return (AUDIO_NAMES[codec],), tuple(audio_options(wanted, audios[0], Excess.ALLOW))
+    return tuple(track.codec for track in audios), ("-c:a", "copy")
+
+
+def _is_copied(params: Params, codec: str) -> bool:
+    """Whether sound goes as it is into a container of sound alone; a cut FLAC would not."""
+    is_cut = params.is_split or not params.cut.is_whole
+    return params.wrapper.takes(codec) and not (codec == "flac" and is_cut)
+
+
+def _demand_fitting(params: Params, codec: str, key: str) -> None:
+    if not params.wrapper.takes(codec):
+        fault = f"{codec} cannot be put into a .{params.extension} without encoding it anew"
+        raise UnsupportedInputError(key, fault)
+
+
+def _muxing(params: Params, video_codec: str) -> Iterator[str]:
+    wrapper = params.wrapper
+    if not params.is_split or params.is_piecewise:
+        seconds = params.playlist_seconds
+        yield from wrapping(params.extension, video_codec, segment_seconds=seconds)
+        return
+    yield from tag(params.extension, video_codec)
+    yield from ("-f", "segment", "-segment_time", str(params.part_seconds))
+    yield from ("-segment_format", wrapper.muxer, "-reset_timestamps", "1")
+    if wrapper.options:
+        yield from ("-segment_format_options", "movflags=+faststart")
