@@ -67,11 +67,11 @@ def statement(
 
 
 def asking(
-    *actions: str, resource: Resource | None = BUCKET, **context: list[str]
+    *actions: str, resource: Resource | None = BUCKET, context: dict[str, list[str]] | None = None
 ) -> AccessRequest:
-    """A request for the bucket unless told."""
+    """A request of `ann` for the bucket unless told."""
     names = actions or ("ci:DescribeMediaQueues",)
-    return AccessRequest(actions=names, resource=resource, context={**CONTEXT, **context})
+    return AccessRequest(actions=names, resource=resource, context={**CONTEXT, **(context or {})})
 
 
 @given(statements=LISTS, request=REQUESTS)
@@ -177,7 +177,7 @@ def test_resource_variables_name_who_asks() -> None:
 
     def may(account: str) -> bool:
         resource = Resource("cos", "ap-a", "1", "demo-1/root/ann/x")
-        return decide([own], asking(resource=resource, **{"qcs:uin": [account]})).is_allowed
+        return decide([own], asking(resource=resource, context={"qcs:uin": [account]})).is_allowed
 
     assert may("ann")
     assert not may("bob")
@@ -221,8 +221,8 @@ def test_conditions_must_all_hold() -> None:
     rule = Statement(effect=Effect.ALLOW, actions=("*",), resources=(None,), conditions=conditions)
 
     assert decide([rule], asking()).is_allowed
-    assert not decide([rule], asking(**{"qcs:uin": ["eve"]})).is_allowed
-    assert not decide([rule], asking(**{"qcs:ip": ["192.0.2.1"]})).is_allowed
+    assert not decide([rule], asking(context={"qcs:uin": ["eve"]})).is_allowed
+    assert not decide([rule], asking(context={"qcs:ip": ["192.0.2.1"]})).is_allowed
 
 
 def test_resource_is_shown_in_its_six_segments() -> None:

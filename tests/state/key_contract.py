@@ -93,9 +93,8 @@ class KeyContract:
             changed = keys.replace_secret_if_same(transaction, old, b"new", None)
 
         assert (won, again, changed) == (True, False, False)
-        gone = {"sealed": b"", "revoked_ms": NOW_MS}
-        assert found(database, "AKID1") == make_key(**gone)
-        assert found(database, "AKID2") == make_temporary_key(2, **gone)
+        assert found(database, "AKID1") == make_key(sealed=b"", revoked_ms=NOW_MS)
+        assert found(database, "AKID2") == make_temporary_key(2, sealed=b"", revoked_ms=NOW_MS)
         assert found(database, "AKID3") == make_key(3)
 
     def test_key_policies_are_replaced(self, database: Database) -> None:
