@@ -14,12 +14,14 @@ from penstock.domain.planning import (
     leased_chunk_size,
     numbered_key,
     output_key,
+    output_patterns,
     pack_objects,
     plan_warnings,
     planned_chunk_size,
     unpack_objects,
 )
 from penstock.domain.selection import ObjectInfo
+from penstock.domain.trees import Tree
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates included
 OBJECTS = st.lists(
@@ -200,3 +202,44 @@ def test_plan_warnings_name_the_outputs_that_overwrite_each_other() -> None:
 
     assert [re.split(":", line)[0] for line in warnings] == ["fixed", "folder"]
     assert "'out/result.jpg'" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ({}, {}),
+        ({"Region": "r", "Bucket": "b", "Object": "o"}, {"Object": "o"}),
+        ({"Object": "o", "SpriteObject": ""}, {"Object": "o", "SpriteObject": ""}),
+        (
+            {"Bucket": "b", "StreamExtract": [{"Object": "x"}, {"Object": "y"}]},
+            {"StreamExtract.0": "x", "StreamExtract.1": "y"},
+        ),
+        ({"StreamExtract": {"Object": "x"}}, {"StreamExtract.0": "x"}),
+    ],
+)
+def test_output_patterns_go_by_the_child_that_holds_them(
+    output: Tree, expected: dict[str, str]
+) -> None:
+    """Each child but the place is a pattern; entries of a repeated child are told apart."""
+    assert output_patterns(output) == expected
+
+
+def test_output_patterns_go_by_the_child_that_holds_them() -> None:
+    """Leaves go by their name, entries of a repeated child by name and place; places are none."""
+    output: Tree = {
+        "Region": "local",
+        "Bucket": "b-1250000000",
+        "Object": "a.${Ext}",
+        "SpriteObject": " s.jpg ",
+        "StreamExtract": [{"Index": "1", "Object": "x.mp4"}, {"Index": "0"}],
+    }
+
+    assert output_patterns(output) == {
+        "Object": "a.${Ext}",
+        "SpriteObject": "s.jpg",
+        "StreamExtract.0": "x.mp4",
+        "StreamExtract.1": "",
+    }
+    assert output_patterns({"StreamExtract": {"Object": "y.aac"}}) == {
+        "StreamExtract.0": "y.aac"
+    }

@@ -27,6 +27,10 @@ _CORNERS = (
 _DARK_START = (
     f"color=black:s=160x120:r={FPS}:d=1[a];color=white:s=160x120:r={FPS}:d=1[b];[a][b]concat"
 )
+_MOSTLY_PLAIN = (
+    "color=black:s=160x120:r=5:d=4[a];testsrc2=s=160x120:r=5:d=2[b];"
+    "color=white:s=160x120:r=5:d=4[c];[a][b][c]concat=n=3"
+)
 _HDR = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
 _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 
@@ -39,6 +43,9 @@ _RECIPES: Mapping[str, tuple[str, ...]] = {
     "sound.mp3": ("-f", "lavfi", "-i", _SOUND, "-c:a", "libmp3lame"),
     "sound.aac": ("-f", "lavfi", "-i", _SOUND, "-c:a", "aac"),
     "numbered.mp4": ("-f", "lavfi", "-i", _NUMBERED, *_H264, "-qp", "1", "-g", "10"),
+    "white.mp4": (
+        *("-f", "lavfi", "-i", f"color=white:s=160x120:r={FPS}:d={SECONDS}", *_H264),
+    ),
     "numbered.ts": ("-i", "numbered.mp4", "-c", "copy"),
     "numbered.mkv": ("-i", "numbered.mp4", "-c", "copy"),
     # One frame a second, whose luma is 16 + 4 * second.
@@ -53,6 +60,7 @@ _RECIPES: Mapping[str, tuple[str, ...]] = {
         *("-f", "lavfi", "-i", f"{_PICTURES},setsar=2", *_H264),
     ),
     "dark_start.mp4": ("-f", "lavfi", "-i", _DARK_START, *_H264),
+    "mostly_plain.mp4": ("-f", "lavfi", "-i", _MOSTLY_PLAIN, *_H264),
     "odd.mkv": ("-f", "lavfi", "-i", f"testsrc2=s=161x121:r={FPS}:d=1", "-c:v", "ffv1"),
     "two_tracks.mkv": (
         *("-f", "lavfi", "-i", _PICTURES, "-f", "lavfi", "-i", _SOUND),

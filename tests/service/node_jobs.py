@@ -74,7 +74,10 @@ def end(desk: Desk, job: Job, chunk: Chunk, *states: ExecutionState, done: int =
         NodeOutcome(number=number, state=state, code=str(state), started_ms=NOW_MS)
         for number, state in enumerate(states, 1)
     ]
-    state = next((one for one in states if one is not ExecutionState.SUCCESS), states[0])
+    is_failed = ExecutionState.FAILED in states
+    is_skipped = set(states) == {ExecutionState.SKIPPED}
+    state = ExecutionState.SKIPPED if is_skipped else ExecutionState.SUCCESS
+    state = ExecutionState.FAILED if is_failed else state
     with desk.database.write() as transaction:
         packed = chunks.packed_objects(transaction, job.number, chunk.origin)
         rows = [

@@ -13,7 +13,7 @@ from penstock.domain.requests import ExecutionQuery
 from penstock.domain.states import ChunkState, ExecutionState, JobEvent, JobState
 from penstock.service.jobs import TargetNotBoundError
 from penstock.state import chunks
-from tests.factories import BUCKET, NOW_MS, make_hash_rule, make_id, make_request, make_rule
+from tests.factories import BUCKET, NOW_MS, make_hash_rule, make_request, make_rule
 from tests.service.desk import Desk
 from tests.service.node_jobs import (
     KEY,
@@ -338,4 +338,3 @@ def test_node_job_of_a_cancelled_plan_is_cancelled(desk: Desk) -> None:
     found = desk.node_jobs.get(BUCKET, job.address(0, 0, 1).encode("f"))
 
     assert (found.state, found.code) == (ExecutionState.CANCEL, "Cancel")
-    assert make_id("b", 1)

@@ -120,7 +120,7 @@ nodes:
         ),
         pytest.param(
             "name: a\nnodes:\n  x: {type: Magic}\n",
-            ["3:13: x: there is no operation 'Magic'; use FileHashCode, "],
+            ["3:13: x: there is no operation 'Magic'; use "],
             id="unknown operation",
         ),
         pytest.param(

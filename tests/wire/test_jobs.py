@@ -73,6 +73,12 @@ def test_job_of_workflows_reads_no_operation() -> None:
     assert request.workflow_ids == ("w1", "w2")
 
 
+def test_job_of_workflows_needs_one() -> None:
+    """A job of type Workflow without a workflow is refused."""
+    with pytest.raises(InvalidArgumentError, match=r"Operation\.WorkflowIds must be given"):
+        decode({**job_body(), "Type": ""})
+
+
 def test_job_of_unknown_type_is_refused() -> None:
     """There are two types."""
     with pytest.raises(InvalidArgumentError, match="Type must be Workflow or Job, not 'Both'"):

@@ -106,7 +106,13 @@ class WorkflowCalls:
         )
 
     def trigger(self, call: Call) -> Response:
-        """Run one object through a workflow now."""
+        """Run one object through a workflow now.
+
+        A Java client may send watermarks of this one start; they are refused, not dropped.
+        """
+        if call.has_argument("attachParam"):
+            fault = "attachParam is not offered; put watermarks into the workflow"
+            raise InvalidArgumentError(fault)
         run_id = self._jobs.trigger(
             call.bucket,
             call.argument("workflowId"),

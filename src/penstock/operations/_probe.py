@@ -193,7 +193,7 @@ def _video(stream: "VideoStream", frame: "VideoFrame | None", seconds: float) ->
         turn=turn,
         fps=stream.average_rate or stream.guessed_rate,
         kilobits=(stream.bit_rate or 0) / 1000,
-        seconds=_stream_seconds(stream, seconds),
+        seconds=stream_seconds(stream, seconds),
         is_hdr=TRANSFERS.get(context.color_trc) in _HDR_TRANSFERS,
         is_decodable=frame is not None,
     )
@@ -207,14 +207,15 @@ def _audios(media: "InputContainer", seconds: float) -> tuple[AudioFacts, ...]:
             sample_rate=stream.codec_context.sample_rate,
             channels=stream.codec_context.channels,
             kilobits=(stream.codec_context.bit_rate or 0) / 1000,
-            seconds=_stream_seconds(stream, seconds),
+            seconds=stream_seconds(stream, seconds),
         )
         for stream in media.streams.audio
         if has_decoder(stream)
     )
 
 
-def _stream_seconds(stream: "Stream", seconds: float) -> float:
+def stream_seconds(stream: "Stream", seconds: float) -> float:
+    """Length that a stream claims; that of the file where it claims none."""
     if stream.duration is None or stream.time_base is None:
         return seconds
     return float(stream.duration * stream.time_base)

@@ -129,6 +129,16 @@ def save_png(picture: Picture, path: Path, key: str) -> None:
         picture.pngsave(str(path), compression=1)
 
 
+def save_webp(picture: Picture, path: Path, key: str) -> None:
+    """Write a picture as WebP.
+
+    Raises:
+        BackendError: The disk is full.
+    """
+    with translated(key):
+        picture.webpsave(str(path), Q=_QUALITY)
+
+
 def check_pixels(size: Size, workspace: Workspace) -> None:
     """Hold a size against the limit on pixels.
 

@@ -109,7 +109,7 @@ def _resize(
         filters.append(f"scale={target.width}:{target.height}")
         return target
     target = Size(width, height)
-    filters += _fitted(adjustments.shape, target, Fraction(size.width) * aspect, size.height)
+    filters += fitted(adjustments.shape, target, Fraction(size.width) * aspect, size.height)
     return target
 
 
@@ -132,7 +132,7 @@ def _wanted_sides(
     return None, None
 
 
-def _fitted(shape: Shape, target: Size, shown_width: Fraction, height: int) -> list[str]:
+def fitted(shape: Shape, target: Size, shown_width: Fraction, height: int) -> list[str]:
     """Filters from a picture of the given shown size to exactly the target."""
     width_ratio, height_ratio = target.width / shown_width, Fraction(target.height, height)
     exact = f"{target.width}:{target.height}"

@@ -98,8 +98,12 @@ class Params:
         container = reader.block("Container")
         container.required_text("Format")
         name = container.choice("Format", CONTAINERS, "mp4")
-        video = _video(reader, CONTAINERS[name])
-        audio = _audio(reader, name)
+        is_video = reader.has("Video") and reader.tree["Video"] != ""
+        video = read_video(reader, CONTAINERS[name]) if is_video else None
+        is_audio = reader.has("Audio") and reader.tree["Audio"] != ""
+        # A container of sound alone can only mean sound, whether or not the block is there.
+        is_sound = is_audio or not CONTAINERS[name].videos
+        audio = read_audio(reader, name) if is_sound else None
         if video is None and audio is None:
             reader.fault("Video or Audio", "given and not removed")
         params = cls(
@@ -121,9 +125,10 @@ def _clip_seconds(reader: ParamReader, container: ParamReader) -> float:
     return clip or old or DEFAULT_SEGMENT_SECONDS
 
 
-def _video(reader: ParamReader, container: Container) -> VideoParams | None:
+def read_video(reader: ParamReader, container: Container) -> VideoParams | None:
+    """Read the block `Video`, with its defaults; None where it is to be removed."""
     block = reader.block("Video")
-    if not reader.has("Video") or reader.tree["Video"] == "" or block.flag("Remove"):
+    if block.flag("Remove"):
         return None
     if not container.videos:
         reader.fault("Video", f"absent or removed: a .{container.extension} holds sound alone")
@@ -214,12 +219,11 @@ def _colours(block: ParamReader) -> tuple[str, ...]:
     return tuple(options)
 
 
-def _audio(reader: ParamReader, format_name: str) -> AudioParams | None:
+def read_audio(reader: ParamReader, format_name: str) -> AudioParams | None:
+    """Read the block `Audio`, with its defaults; None where it is to be removed."""
     container = CONTAINERS[format_name]
     block = reader.block("Audio")
-    is_absent = not reader.has("Audio") or reader.tree["Audio"] == ""
-    # A container of sound alone can only mean sound, whether or not the block is there.
-    if block.flag("Remove") or (is_absent and container.videos):
+    if block.flag("Remove"):
         return None
     codec = AudioCodec(block.choice("Codec", container.audios, container.audios[0]))
     formats = SAMPLE_FORMATS[codec]

@@ -3,21 +3,31 @@
 from typing import Any
 
 from penstock.operations import (
+    animation,
+    concat,
     file_hash,
     media_info,
     no_operation,
     pic_process,
+    segment,
+    smart_cover,
     snapshot,
+    stream_extract,
     transcode,
 )
 from penstock.operations.base import Family, Operation
 
 OPERATIONS: tuple[Operation[Any], ...] = (
+    animation.OPERATION,
+    concat.OPERATION,
     file_hash.OPERATION,
     media_info.OPERATION,
     no_operation.OPERATION,
     pic_process.OPERATION,
+    segment.OPERATION,
+    smart_cover.OPERATION,
     snapshot.OPERATION,
+    stream_extract.OPERATION,
     transcode.OPERATION,
 )
 _BY_TAG = {operation.tag: operation for operation in OPERATIONS}

@@ -29,7 +29,7 @@ from penstock.service.buckets import BucketService, check_open, queue_ids
 from penstock.service.operation_rules import rule_queue_ids
 from penstock.service.room import check_room
 from penstock.service.sources import find_object
-from penstock.service.topologies import CheckedTopology, output_patterns
+from penstock.service.topologies import CheckedTopology, object_patterns
 from penstock.service.workflows import check
 from penstock.state import chunks, jobs, resources, workflows
 from penstock.state.chunks import PackedObjects
@@ -227,7 +227,7 @@ class JobService:
         return [
             warning
             for pinned in job.workflows
-            for warning in plan_warnings(output_patterns(parse_topology(pinned.topology).nodes))
+            for warning in plan_warnings(object_patterns(parse_topology(pinned.topology).nodes))
         ]
 
     def _pin(self, transaction: Transaction, request: JobRequest) -> _Pinned:

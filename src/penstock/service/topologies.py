@@ -73,7 +73,7 @@ def check_topology(tree: Tree, find_template: FindTemplate) -> CheckedTopology:
     )
 
 
-def output_patterns(nodes: Iterable[Node]) -> dict[str, str]:
+def object_patterns(nodes: Iterable[Node]) -> dict[str, str]:
     """The pattern of the chief output of each node, by node name; empty where it has none."""
     return {node.name: text(child(node.operation, "Output"), "Object") for node in nodes}
 

@@ -1,0 +1,82 @@
+"""Concat: the input joined with other objects of its bucket, one behind the other.
+
+Input: one video or sound object. Output: one object; for HLS a playlist, and beside it segments
+named `<stem of the playlist>_00000.ts` and so on, which are stored first.
+
+    {"type": "Concat", "output": "joined/${InputName}.${Ext}", "params": {
+        "ConcatFragment": [{"Url": "intro.mp4", "Mode": "Start"}],
+        "Container": {"Format": "mp4"}, "Video": {"Codec": "H.264", "Width": "1280"},
+        "Audio": {"Codec": "aac"}}}
+
+All pieces get the size, the shape and the frame rate of the input, with bars where the ratio
+differs; a piece without sound is silent, one without video black. `Video` and `Audio` then mean
+what they mean in Transcode, except that an absent block keeps its kind of stream. With
+`DirectConcat` streams are joined as they are, cuts and settings are ignored, and pieces that
+differ in anything fail.
+"""
+
+from collections.abc import Sequence
+
+from penstock.operations._concat_direct import plan_direct
+from penstock.operations._concat_params import Fragment, Params
+from penstock.operations._concat_plan import Piece, plan_concat
+from penstock.operations._cuts import Cut
+from penstock.operations._ffmpeg import run_ffmpeg
+from penstock.operations._hls import store_segments
+from penstock.operations._media_checks import probe_output
+from penstock.operations._probe import probe
+from penstock.operations.base import Family, Kind, Operation, Result, Workspace
+
+
+def run(params: Params, workspace: Workspace) -> Result:
+    """Fetch the pieces, plan, encode or copy, check, publish.
+
+    Raises:
+        ObjectNotFoundError: A fragment does not exist.
+        UnsupportedInputError: A piece is broken, or none has what is wanted.
+        InvalidParamsError: The params do not fit the pieces.
+        InputLimitError: The output is larger than a limit.
+        OutputRejectedError: What came out is not what was asked for.
+    """
+    path = workspace.fetch()
+    main = Piece(path=path, key=workspace.key, media=probe(path, workspace.key), cut=Cut())
+    before = _pieces(params.before, workspace)
+    pieces = [*before, main, *_pieces(params.after, workspace)]
+    if params.is_direct:
+        plan = plan_direct(params, pieces, workspace)
+    else:
+        plan = plan_concat(params, pieces, len(before), workspace.limits.threads)
+    workspace.checkpoint()
+    made_path = workspace.scratch / f"output.{params.container.extension}"
+    run_ffmpeg(
+        workspace,
+        plan.inputs,
+        (*plan.options, made_path.name),
+        expected_seconds=plan.expected.seconds,
+    )
+    made = probe_output(made_path, workspace.key)
+    plan.expected.check(made)
+    if params.format == "hls":
+        store_segments(made_path, workspace)
+    output = workspace.publish(made_path, extension=params.container.extension)
+    return Result(outputs=(output,), facts={"MediaInfo": made.facts})
+
+
+def _pieces(fragments: Sequence[Fragment], workspace: Workspace) -> Sequence[Piece]:
+    pieces = []
+    for fragment in fragments:
+        workspace.checkpoint()
+        path = workspace.fetch_other(fragment.url)
+        media = probe(path, fragment.url)
+        pieces.append(Piece(path=path, key=fragment.url, media=media, cut=fragment.cut))
+    return pieces
+
+
+OPERATION = Operation(
+    tag="Concat",
+    block="ConcatTemplate",
+    family=Family.MEDIA,
+    reads=frozenset({Kind.VIDEO, Kind.AUDIO}),
+    parse=Params.parse,
+    run=run,
+)
