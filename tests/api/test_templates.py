@@ -1,13 +1,17 @@
 """Template calls, by the SDK."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from penstock.domain.resources import Template
 from penstock.operations.registry import find
 from penstock.service.builtin_templates import official_templates
 from tests.api.ci import CiServer, outcome, refused, serve_ci
 from tests.api.server import BUCKET
+from tests.e2e.media import clip
+from tests.waiting import wait_until
 
 MP4_640 = "t0e2b9f4cd25184c6ab73d0c85a6ee9cb5"
 HASH = {"Tag": "FileHashCode", "FileHashCodeConfig": {"Type": "MD5"}}
@@ -200,7 +204,7 @@ def test_template_lists_refuse_what_they_do_not_know(ci: CiServer) -> None:
     assert outcome(ci.call("GET", "/template?pageSize=x")) == (400, "InvalidArgument")
 
 
-def test_template_number_is_limited(tmp_path: Any) -> None:  # noqa: ANN401
+def test_template_number_is_limited(tmp_path: Path) -> None:
     """A bucket that has as many templates as it may gets no more; deleting one makes room."""
     with serve_ci(tmp_path, template_limit=1) as ci:
         made = create(ci, {"Name": "a", **HASH})["TemplateId"]
@@ -213,7 +217,7 @@ def test_template_number_is_limited(tmp_path: Any) -> None:  # noqa: ANN401
 
 
 @pytest.mark.parametrize("template", official_templates(), ids=lambda one: one.name)
-def test_official_template_is_accepted_by_its_operation(template: Any) -> None:  # noqa: ANN401
+def test_official_template_is_accepted_by_its_operation(template: Template) -> None:
     """Every built-in template has params that its operation takes, and an id of the right form."""
     operation = find(template.tag)
 
@@ -230,3 +234,46 @@ def test_official_templates_are_the_vendors_three_tables() -> None:
     assert [one.tag for one in made].count("Transcode") == 15
     assert [one.tag for one in made].count("Snapshot") == 3
     assert [one.tag for one in made].count("Animation") == (18 if find("Animation") else 0)
+
+
+@pytest.mark.slow
+def test_official_templates_make_what_their_names_say(tmp_path: Path) -> None:
+    """The ids that the vendor's demos use run without anything being created for them."""
+    names = {"mp4-640": "mp4", "hls-640": "m3u8", "flv-640": "flv", "jpg-320x180": "jpg"}
+    ids = {one.name: one for one in official_templates() if one.name in names}
+    nodes: dict[str, Any] = {
+        name.replace("-", "_"): {
+            "Type": one.tag,
+            "Operation": {
+                "TemplateId": one.id,
+                "Output": {"Region": "x", "Bucket": BUCKET, "Object": f"{name}/${{Number}}.${{Ext}}"},
+            },
+        }
+        for name, one in ids.items()
+    }
+    tree = {
+        "Dependencies": {"Start": ",".join(nodes), **dict.fromkeys(nodes, "End")},
+        "Nodes": {"Start": {"Type": "Start"}, **nodes},
+    }
+    with serve_ci(tmp_path, with_engine=True) as ci:
+        client = ci.sdk()
+        client.put_object(Bucket=BUCKET, Key="in/clip.mp4", Body=clip(3))
+        workflow = client.ci_create_workflow(
+            Bucket=BUCKET, Body={"MediaWorkflow": {"Name": "all", "Topology": tree}}
+        )
+        run_id = client.ci_trigger_workflow(
+            Bucket=BUCKET, WorkflowId=workflow["MediaWorkflow"]["WorkflowId"], Key="in/clip.mp4"
+        )["InstanceId"]
+
+        def found() -> dict[str, Any]:
+            answer = client.ci_get_workflowexecution(Bucket=BUCKET, RunId=run_id)
+            execution: dict[str, Any] = answer["WorkflowExecution"][0]
+            return execution
+
+        wait_until(lambda: found()["State"] not in {"Submitted", "Running"}, "the end", 120)
+
+        assert found()["State"] == "Success", found()["Tasks"]
+        stored = {path.parent.name for path in (tmp_path / BUCKET).glob("*/*") if path.is_file()}
+        assert stored == {"in", *names}
+        made = {path.suffix for path in (tmp_path / BUCKET).glob("*/*")}
+        assert made >= {".mp4", ".m3u8", ".flv", ".jpg"}

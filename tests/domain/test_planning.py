@@ -222,24 +222,3 @@ def test_output_patterns_go_by_the_child_that_holds_them(
 ) -> None:
     """Each child but the place is a pattern; entries of a repeated child are told apart."""
     assert output_patterns(output) == expected
-
-
-def test_output_patterns_go_by_the_child_that_holds_them() -> None:
-    """Leaves go by their name, entries of a repeated child by name and place; places are none."""
-    output: Tree = {
-        "Region": "local",
-        "Bucket": "b-1250000000",
-        "Object": "a.${Ext}",
-        "SpriteObject": " s.jpg ",
-        "StreamExtract": [{"Index": "1", "Object": "x.mp4"}, {"Index": "0"}],
-    }
-
-    assert output_patterns(output) == {
-        "Object": "a.${Ext}",
-        "SpriteObject": "s.jpg",
-        "StreamExtract.0": "x.mp4",
-        "StreamExtract.1": "",
-    }
-    assert output_patterns({"StreamExtract": {"Object": "y.aac"}}) == {
-        "StreamExtract.0": "y.aac"
-    }

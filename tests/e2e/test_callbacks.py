@@ -1,6 +1,10 @@
 """Callbacks arrive as the reference has them, and survive the death of the server."""
 
 import hmac
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from hashlib import sha256
@@ -10,7 +14,10 @@ from typing import Any
 import pytest
 from qcloud_cos import CosServiceError
 
+from penstock.domain.addresses import parse_allowed
 from penstock.domain.trees import Tree
+from penstock.engine.sender import HttpSender
+from penstock.wire.callbacks import sign_body
 from tests.e2e.media import picture
 from tests.e2e.runs import open_state
 from tests.e2e.sdk import XML, Cloud, hashing, shrinking
@@ -221,3 +228,36 @@ def test_callbacks_survive_the_death_of_the_server(server: Server, receiver: Rec
     assert waiting == 40
     assert len({request.event_id for request in later}) == 40
     assert server.terminate() == 0
+
+
+def test_callback_receiver_of_the_examples_takes_what_is_genuine() -> None:
+    """The example drops what is not signed, and acts once on what comes twice."""
+    program = Path(__file__).parents[2] / "examples/callback_receiver.py"
+    process = subprocess.Popen(
+        [sys.executable, str(program), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PENSTOCK_CALLBACK_SECRET": SECRET},
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            url = process.stderr.readline().split()[-1]
+            sender = HttpSender(parse_allowed("127.0.0.1"))
+            body = b'{"EventName": "TaskFinish"}'
+            headers = {"Content-Type": "application/json", "x-penstock-event-id": "e1"}
+            signature = sign_body(SECRET, time.time_ns() // 1_000_000, body)
+            old = sign_body(SECRET, 0, body)
+
+            replies = [
+                sender.send(url, {**headers, "x-penstock-signature": one}, body)
+                for one in (signature, signature, old, "")
+            ]
+        finally:
+            process.terminate()
+        lines = process.stdout.read().splitlines()
+
+    assert [reply.is_delivered for reply in replies] == [True, True, False, False]
+    assert lines == ["e1 TaskFinish"]

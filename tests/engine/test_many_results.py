@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -43,7 +44,7 @@ def _outputs(bench: Bench, bucket: Path, source: Path, nodes: Mapping[str, Tree]
     """The keys that a chain of nodes publishes for one object, in order."""
     shutil.copy(source, bucket / "a.mp4")
     names = ["Start", *nodes, "End"]
-    topology = make_topology(nodes, dict(zip(names, names[1:], strict=False)))
+    topology = make_topology(nodes, dict(pairwise(names)))
     found = ObjectInfo("a.mp4", source.stat().st_size)
     (row,) = bench.rows(assign(job_over(bucket, topology), [found]))
     assert row.message == ""

@@ -19,6 +19,7 @@ def test_registry_finds_each_operation_by_its_tag() -> None:
     assert all(find(operation.tag) is operation for operation in OPERATIONS)
     assert find("Nothing") is None
     assert {"FileHashCode", "MediaInfo", "Noop", "PicProcess", "Snapshot", "Transcode"} <= {*tags}
+    assert {"Animation", "Concat", "Segment", "SmartCover", "StreamExtract"} <= {*tags}
 
 
 def test_registry_imports_no_heavy_library() -> None:

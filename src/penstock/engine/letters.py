@@ -7,6 +7,7 @@ from penstock.domain.jobs import Job
 from penstock.domain.resources import queue_of
 from penstock.domain.showing import show_recorded
 from penstock.domain.trees import child, text
+from penstock.domain.vendor_templates import find_vendor_template
 from penstock.domain.views import Execution, NodeJob
 from penstock.domain.workflows import START
 from penstock.operations.registry import family_of
@@ -102,7 +103,9 @@ def _template_names(transaction: Transaction, execution: Execution) -> dict[str,
     for view in execution.nodes:
         template_id = text(view.node.operation, "TemplateId")
         if template_id and template_id not in names:
-            found = resources.find_template(transaction, execution.job.bucket, template_id)
+            found = resources.find_template(
+                transaction, execution.job.bucket, template_id
+            ) or find_vendor_template(template_id)
             if found is not None:
                 names[template_id] = found.name
     return names

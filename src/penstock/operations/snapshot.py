@@ -110,32 +110,34 @@ class _Outputs:
 
     def _publish(self, still: Picture, seconds: Fraction) -> OutputObject:
         workspace, rule = self._workspace, self._params.rule
-        path, extension = workspace.scratch / "snapshot.jpg", "jpg"
+        # A name of its own: the nodes behind read every picture, after the last was made.
+        folder = workspace.scratch / f"snapshot_{self._taken}"
+        folder.mkdir()
+        path, extension = folder / "snapshot.jpg", "jpg"
         if rule is None:
             save_jpeg(still, path, workspace.key)
         else:
             extension = rule.extension("jpg")
-            path = _ruled(rule, still, workspace)
+            path = _ruled(rule, still, folder, workspace)
         return workspace.publish(
             path, extension=extension, number=self._taken, time_ms=round(seconds * 1000)
         )
 
 
-def _ruled(rule: Rule, still: Picture, workspace: Workspace) -> Path:
+def _ruled(rule: Rule, still: Picture, folder: Path, workspace: Workspace) -> Path:
     """The file that a picture rule makes of a still."""
     if rule.extension("jpg") in _JPEG_EXTENSIONS:
-        path = workspace.scratch / "snapshot.jpg"
+        path = folder / "snapshot.jpg"
         save_jpeg(still, path, workspace.key)
     else:
-        path = workspace.scratch / "snapshot.png"
+        path = folder / "snapshot.png"
         save_png(still, path, workspace.key)
-    return apply_rule_to_file(
-        rule,
-        path,
-        workspace.scratch,
-        limits=workspace.limits,
-        fetch_other=workspace.fetch_other,
+    made = apply_rule_to_file(
+        rule, path, folder, limits=workspace.limits, fetch_other=workspace.fetch_other
     )
+    if made != path:
+        path.unlink()
+    return made
 
 
 class _Sheets:
