@@ -130,9 +130,7 @@ def test_bound_buckets_are_listed(ci: CiServer) -> None:
 
 
 @pytest.mark.parametrize(("path", "words"), FAMILIES.items())
-def test_family_is_closed_and_opened(
-    ci: CiServer, path: str, words: tuple[str, str, str]
-) -> None:
+def test_family_is_closed_and_opened(ci: CiServer, path: str, words: tuple[str, str, str]) -> None:
     """Closing a family refuses its calls and removes its queue; opening makes a new one."""
     block, word, call = words
     before = value(ci.call("GET", call), "QueueId")
@@ -181,9 +179,7 @@ def test_family_list_shows_where_it_is_open(
         ("ci_get_asr_bucket", "AsrBucketList"),
     ],
 )
-def test_family_list_by_the_sdk_filters_and_pages(
-    ci: CiServer, method: str, block: str
-) -> None:
+def test_family_list_by_the_sdk_filters_and_pages(ci: CiServer, method: str, block: str) -> None:
     """Names, a prefix, regions and pages narrow the list."""
     get = getattr(ci.sdk(), method)
 
@@ -246,9 +242,7 @@ def test_family_is_closed_and_opened_by_the_sdk(ci: CiServer, family: str, path:
         ("GET", "/queue"),
     ],
 )
-def test_calls_of_a_closed_media_family_are_refused(
-    ci: CiServer, method: str, path: str
-) -> None:
+def test_calls_of_a_closed_media_family_are_refused(ci: CiServer, method: str, path: str) -> None:
     """Workflows, templates and batch jobs belong to media: closed, every call says so."""
     ci.call("DELETE", "/mediabucket", "")
     body = "<Request><Name>a</Name><Tag>FileHashCode</Tag></Request>" if method == "PUT" else None
@@ -301,9 +295,7 @@ def test_closing_cancels_the_jobs_that_need_the_family(
             ci.sdk().put_object(Bucket=BUCKET, Key=f"in/{number}", Body=b"x")
         workflow_id = hashing(ci)
         queue_id = value(ci.call("GET", "/file_queue"), "QueueId")
-        ci.system.queues.update(
-            BUCKET, "file", queue_id, name="q", is_paused=True, notify={}
-        )
+        ci.system.queues.update(BUCKET, "file", queue_id, name="q", is_paused=True, notify={})
         job_id = start(ci, workflow_id)
 
         def job() -> Any:  # noqa: ANN401  # a job that is there

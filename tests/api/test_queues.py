@@ -39,18 +39,14 @@ def update(ci: CiServer, **changes: Any) -> Answer:  # noqa: ANN401  # any body
     """Change the media queue; what the answer tells of it."""
     (queue,) = media(ci)
     body = {"Name": "queue-1", "State": "Active", "NotifyConfig": {"State": "Off"}, **changes}
-    answer = ci.sdk().ci_update_media_queue(
-        Bucket=BUCKET, QueueId=queue["QueueId"], Request=body
-    )
+    answer = ci.sdk().ci_update_media_queue(Bucket=BUCKET, QueueId=queue["QueueId"], Request=body)
     (changed,) = answer["Queue"]
     found: Answer = changed
     return found
 
 
 @pytest.mark.parametrize(("path", "facts"), FAMILIES.items())
-def test_queue_is_there_once_a_family(
-    ci: CiServer, path: str, facts: tuple[str, str]
-) -> None:
+def test_queue_is_there_once_a_family(ci: CiServer, path: str, facts: tuple[str, str]) -> None:
     """Each family of a bucket has one active queue with the vendor's name and category."""
     answer = ci.call("GET", path)
 
@@ -245,9 +241,9 @@ def test_queue_pause_holds_jobs_and_loses_nothing(tmp_path: Path) -> None:
 
         set_file_queue(ci, "Paused")
         job_id = start(ci, workflow_id)
-        single = client.ci_trigger_workflow(
-            Bucket=BUCKET, WorkflowId=workflow_id, Key="in/0"
-        )["InstanceId"]
+        single = client.ci_trigger_workflow(Bucket=BUCKET, WorkflowId=workflow_id, Key="in/0")[
+            "InstanceId"
+        ]
 
         def state() -> str:
             found = client.ci_get_inventory_trigger_jobs(Bucket=BUCKET, JobID=job_id)

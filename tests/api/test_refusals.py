@@ -40,22 +40,34 @@ BODIES = (
     "<Request><Name>a</Name><Name>b</Name><Tag/><Tag>x</Tag></Request>",
     "<Request><MediaWorkflow>x</MediaWorkflow></Request>",
     "<Request><MediaWorkflow><Topology><Nodes>x</Nodes></Topology></MediaWorkflow></Request>",
-    "<Request><MediaWorkflow><Name>a</Name><Topology><Dependencies><Start>End</Start>"
-    "<Start>x</Start></Dependencies><Nodes><Start/><Start><Type>Start</Type></Start><x>y</x>"
-    "</Nodes></Topology></MediaWorkflow></Request>",
-    "<Request><Tag>Transcode</Tag><Name>a</Name><Container>x</Container><Video><Width>-0e9</Width>"
-    "<Fps>nan</Fps></Video></Request>",
+    (
+        "<Request><MediaWorkflow><Name>a</Name><Topology><Dependencies><Start>End</Start>"
+        "<Start>x</Start></Dependencies><Nodes><Start/><Start><Type>Start</Type></Start><x>y</x>"
+        "</Nodes></Topology></MediaWorkflow></Request>"
+    ),
+    (
+        "<Request><Tag>Transcode</Tag><Name>a</Name><Container>x</Container><Video><Width>-0e9</Width>"
+        "<Fps>nan</Fps></Video></Request>"
+    ),
     "<Request><Tag>Snapshot</Tag><Name>a</Name><Snapshot><Snapshot/>1</Snapshot></Request>",
-    "<Request><Tag>PicProcess</Tag><Name>a</Name><PicProcess><ProcessRule>imageMogr2/thumbnail/"
-    "1e999x/rotate/--/</ProcessRule></PicProcess></Request>",
+    (
+        "<Request><Tag>PicProcess</Tag><Name>a</Name><PicProcess><ProcessRule>imageMogr2/thumbnail/"
+        "1e999x/rotate/--/</ProcessRule></PicProcess></Request>"
+    ),
     "<Request><Name>a</Name><State>Active</State><NotifyConfig>x</NotifyConfig></Request>",
-    "<Request><Name>a</Name><State>Active</State><NotifyConfig><Url>http://[</Url>"
-    "</NotifyConfig></Request>",
-    "<Request><Name>a</Name><Type>Job</Type><Input><Prefix>x</Prefix></Input>"
-    "<Operation><Tag>Snapshot</Tag><JobParam>x</JobParam><TimeInterval><Start>0000-99-99T99:99:99"
-    "+9999</Start></TimeInterval></Operation></Request>",
-    "<Request><Name>a</Name><Input><Object>a</Object></Input><Operation><WorkflowIds>,,</WorkflowIds>"
-    "</Operation></Request>",
+    (
+        "<Request><Name>a</Name><State>Active</State><NotifyConfig><Url>http://[</Url>"
+        "</NotifyConfig></Request>"
+    ),
+    (
+        "<Request><Name>a</Name><Type>Job</Type><Input><Prefix>x</Prefix></Input>"
+        "<Operation><Tag>Snapshot</Tag><JobParam>x</JobParam><TimeInterval><Start>0000-99-99T99:99:99"
+        "+9999</Start></TimeInterval></Operation></Request>"
+    ),
+    (
+        "<Request><Name>a</Name><Input><Object>a</Object></Input><Operation><WorkflowIds>,,</WorkflowIds>"
+        "</Operation></Request>"
+    ),
     '<!DOCTYPE x [<!ENTITY a "b">]><Request>&a;</Request>',
     '<?xml version="1.0" encoding="klingon"?><Request/>',
     "<Request>" + "<a>" * 40 + "</a>" * 40 + "</Request>",

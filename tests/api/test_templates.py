@@ -87,8 +87,10 @@ def test_template_update_leaves_jobs_alone(ci: CiServer) -> None:
     """A job that pinned a template keeps its params when the template changes."""
     made = create(ci, {"Name": "sum", **HASH})
     node = {"Type": "FileHashCode", "Operation": {"TemplateId": made["TemplateId"]}}
-    tree = {"Dependencies": {"Start": "h", "h": "End"}, "Nodes": {"Start": {"Type": "Start"}}}
-    tree["Nodes"]["h"] = node  # type: ignore[assignment]  # trees of any depth
+    tree = {
+        "Dependencies": {"Start": "h", "h": "End"},
+        "Nodes": {"Start": {"Type": "Start"}, "h": node},
+    }
     workflow = ci.sdk().ci_create_workflow(
         Bucket=BUCKET, Body={"MediaWorkflow": {"Name": "w", "Topology": tree}}
     )
@@ -142,7 +144,7 @@ def test_template_lists_filter_and_page(ci: CiServer) -> None:
 def test_template_faults_stand_in_one_message(
     ci: CiServer, template: dict[str, Any], parts: tuple[str, ...]
 ) -> None:
-    """Everything that is wrong with a template is told at once, with the range where it has one."""
+    """All that is wrong with a template is told at once, with the range where it has one."""
     with refused("InvalidArgument", 400, *parts):
         create(ci, template)
 
@@ -189,9 +191,7 @@ def test_template_that_is_not_there(ci: CiServer) -> None:
 def test_template_of_the_vendor_cannot_be_changed(ci: CiServer) -> None:
     """A built-in template can be neither updated nor deleted."""
     with refused("AccessDenied", 403, MP4_640):
-        ci.sdk().ci_update_template(
-            Bucket=BUCKET, TemplateId=MP4_640, Template=transcode("mine")
-        )
+        ci.sdk().ci_update_template(Bucket=BUCKET, TemplateId=MP4_640, Template=transcode("mine"))
     with refused("AccessDenied", 403, MP4_640):
         ci.sdk().ci_delete_template(Bucket=BUCKET, TemplateId=MP4_640)
 
@@ -246,7 +246,11 @@ def test_official_templates_make_what_their_names_say(tmp_path: Path) -> None:
             "Type": one.tag,
             "Operation": {
                 "TemplateId": one.id,
-                "Output": {"Region": "x", "Bucket": BUCKET, "Object": f"{name}/${{Number}}.${{Ext}}"},
+                "Output": {
+                    "Region": "x",
+                    "Bucket": BUCKET,
+                    "Object": f"{name}/${{Number}}.${{Ext}}",
+                },
             },
         }
         for name, one in ids.items()

@@ -46,9 +46,7 @@ def update(ci: CiServer, workflow_id: str, name: str, state: str = "Paused") -> 
 
 def set_state(ci: CiServer, workflow_id: str, state: str) -> None:
     """Activate or pause a workflow."""
-    ci.sdk().ci_update_workflow_state(
-        Bucket=BUCKET, WorkflowId=workflow_id, UpdateState=state
-    )
+    ci.sdk().ci_update_workflow_state(Bucket=BUCKET, WorkflowId=workflow_id, UpdateState=state)
 
 
 def listed(ci: CiServer, **query: Any) -> list[str]:  # noqa: ANN401  # the SDK's parameters
@@ -85,7 +83,7 @@ def put(ci: CiServer, *names: str, bucket: str = BUCKET) -> None:
 def test_workflow_keeps_every_field_of_its_start(ci: CiServer) -> None:
     """What a Start node says is stored and shown as it was sent."""
     queue_id = value(ci.call("GET", "/queue"), "QueueId")
-    start = {
+    start: Tree = {
         "ObjectPrefix": "/in/",
         "QueueId": queue_id,
         "NotifyConfig": {
@@ -176,7 +174,13 @@ def test_workflow_that_is_not_there(ci: CiServer) -> None:
             ("ExtFilter.Video", "ExtFilter.CustomExts must be given"),
         ),
         (
-            {"ExtFilter": {"State": "On", "Custom": "true", "CustomExts": "/".join("abcdefghijk")}},
+            {
+                "ExtFilter": {
+                    "State": "On",
+                    "Custom": "true",
+                    "CustomExts": "/".join("abcdefghijk"),
+                }
+            },
             ("may hold 10 extensions, not 11",),
         ),
         (
@@ -303,9 +307,7 @@ def test_upload_of_every_kind_starts(ci: CiServer) -> None:
         CopySource={"Bucket": BUCKET, "Key": "put", "Region": "ap-chongqing"},
     )
     upload = client.create_multipart_upload(Bucket=BUCKET, Key="parts")["UploadId"]
-    part = client.upload_part(
-        Bucket=BUCKET, Key="parts", UploadId=upload, PartNumber=1, Body=b"x"
-    )
+    part = client.upload_part(Bucket=BUCKET, Key="parts", UploadId=upload, PartNumber=1, Body=b"x")
     before = keys(ci)
     client.complete_multipart_upload(
         Bucket=BUCKET,

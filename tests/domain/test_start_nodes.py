@@ -41,7 +41,7 @@ def test_upload_is_taken_by_its_extension() -> None:
 
 def test_start_without_anything_is_without_fault() -> None:
     """Every child of `Input` may be left out, and empty ones count as absent."""
-    empty = {"ExtFilter": {"State": ""}, "NotifyConfig": {"Url": ""}, "SamplingConfig": ""}
+    empty: Tree = {"ExtFilter": {"State": ""}, "NotifyConfig": {"Url": ""}, "SamplingConfig": ""}
 
     assert start_faults({}) == []
     assert start_faults(empty) == []

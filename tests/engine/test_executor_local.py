@@ -249,6 +249,7 @@ def test_local_executor_drain_stops_behind_the_present_object(scratch: Path, buc
         job = job_over(bucket, make_hash_topology(), name=WAITS_FOR_DRAIN)
         executor.submit(chunk_over(bucket, "a.bin", "b.bin", job=job))
         executor.submit(chunk_over(bucket, "c.bin", number=1))
+        hear(executor, 1, with_progress=True)
 
         executor.drain()
         reports = hear(executor, 2)

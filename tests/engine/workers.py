@@ -13,7 +13,7 @@ WAITS_FOR_DRAIN = "waits for the drain"
 
 
 class PatientRunner(Runner):
-    """A runner that begins a job of a certain name only when it is told to drain."""
+    """A runner that says it has a job of a certain name, and begins when it is told to drain."""
 
     def run(
         self,
@@ -24,6 +24,8 @@ class PatientRunner(Runner):
         report: Callable[[float], None],
     ) -> ChunkOutcome:
         """Run a chunk, perhaps after a while."""
+        if assignment.job.name == WAITS_FOR_DRAIN:
+            report(0.0)
         while assignment.job.name == WAITS_FOR_DRAIN and not is_draining():
             threading.Event().wait(_POLL_SECONDS)
         return super().run(

@@ -32,9 +32,7 @@ def keys(desk: Desk) -> list[str]:
     return [one.object_key for one in desk.executions.page(query)[0]]
 
 
-def test_upload_starts_one_execution_for_each_workflow(
-    desk: Desk, trigger: UploadTrigger
-) -> None:
+def test_upload_starts_one_execution_for_each_workflow(desk: Desk, trigger: UploadTrigger) -> None:
     """Every Active workflow is started once, with the object as it was stored."""
     first, second = active(desk, "a"), active(desk, "b")
 

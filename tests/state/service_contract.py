@@ -1,5 +1,7 @@
 """What every database must do with open services, and with what they bound."""
 
+from typing import Any
+
 from penstock.domain.jobs import Counters, JobType
 from penstock.domain.workflows import WorkflowState
 from penstock.state import jobs, resources, services, workflows
@@ -141,15 +143,14 @@ class ServiceContract:
 
     def test_open_batches_are_counted(self, database: Database) -> None:
         """What counts are batch jobs of the bucket that have not ended and are no dry runs."""
-        for number, changes in enumerate(
-            (
-                {},
-                {"type": JobType.JOB},
-                {"type": JobType.TRIGGER},
-                {"is_dry_run": True},
-                {"bucket": OTHER},
-            )
-        ):
+        variants: tuple[dict[str, Any], ...] = (
+            {},
+            {"type": JobType.JOB},
+            {"type": JobType.TRIGGER},
+            {"is_dry_run": True},
+            {"bucket": OTHER},
+        )
+        for number, changes in enumerate(variants):
             store_job(database, make_job(id=make_id("b", number + 1), **changes))
 
         with database.read() as transaction:
@@ -158,17 +159,18 @@ class ServiceContract:
 
     def test_waiting_singles_are_counted_by_queue(self, database: Database) -> None:
         """What counts are triggers whose object waits, by the queues that they pass through."""
-        for number, (changes, waiting) in enumerate(
-            (
-                ({"type": JobType.TRIGGER, "queue_ids": ("p1", "p2")}, 1),
-                ({"type": JobType.TRIGGER, "queue_ids": ("p2",)}, 1),
-                ({"type": JobType.TRIGGER, "queue_ids": ("p1",)}, 0),
-                ({"queue_ids": ("p1",)}, 5),
-            )
-        ):
+        variants: tuple[tuple[dict[str, Any], int], ...] = (
+            ({"type": JobType.TRIGGER, "queue_ids": ("p1", "p2")}, 1),
+            ({"type": JobType.TRIGGER, "queue_ids": ("p2",)}, 1),
+            ({"type": JobType.TRIGGER, "queue_ids": ("p1",)}, 0),
+            ({"queue_ids": ("p1",)}, 5),
+        )
+        for number, (changes, waiting) in enumerate(variants):
             job = store_job(database, make_job(id=make_id("b", number + 1), **changes))
             with database.write() as transaction:
-                jobs.add_counters(transaction, job.number, Counters(total=waiting, waiting=waiting))
+                jobs.add_counters(
+                    transaction, job.number, Counters(total=waiting, waiting=waiting)
+                )
 
         with database.read() as transaction:
             assert jobs.count_waiting_singles(transaction, "p1") == 1

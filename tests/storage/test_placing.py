@@ -8,11 +8,11 @@ from penstock.domain.errors import StoreError
 from penstock.storage.placing import place_bucket
 
 
-@pytest.mark.parametrize("form", [str, Path.as_uri])
-def test_place_below_a_folder_is_made(tmp_path: Path, form: object) -> None:
+@pytest.mark.parametrize("is_url", [False, True])
+def test_place_below_a_folder_is_made(tmp_path: Path, *, is_url: bool) -> None:
     """A path or a file URL gets a folder named like the bucket; doing it again is no error."""
     root = tmp_path / "all my buckets"
-    text = str(root) if form is str else root.as_uri()
+    text = root.as_uri() if is_url else str(root)
 
     first = place_bucket(text, "demo-1")
     second = place_bucket(text, "demo-1")

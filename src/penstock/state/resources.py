@@ -56,9 +56,7 @@ def replace_template_if_name_free(transaction: Transaction, template: Template) 
     if taken is not None:
         return False
     transaction.execute(
-        update(templates)
-        .where(templates.c.id == template.id)
-        .values(_template_values(template))
+        update(templates).where(templates.c.id == template.id).values(_template_values(template))
     )
     return True
 
