@@ -422,6 +422,36 @@ def test_courier_runs_in_a_thread_until_it_is_stopped(
     assert {state for state, *_ in ends(database)} == {"Delivered"}
 
 
+def rename(database: Database, before: str, after: str) -> None:
+    """Give a table another name."""
+    with database.write() as transaction:
+        transaction.exec_driver_sql(f"ALTER TABLE {before} RENAME TO {after}")
+
+
+def test_courier_survives_a_database_that_fails(
+    database: Database, clock: Clock, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While the database fails nothing is sent; afterwards everything is."""
+    told(database, receiver.url())
+    rename(database, "events", "gone")
+    with courier_of(database, clock) as courier:
+        thread = threading.Thread(target=courier.run)
+        thread.start()
+        seen = []
+
+        def has_failed() -> bool:
+            seen.append(capsys.readouterr().out)
+            return "database_failed" in "".join(seen)
+
+        wait_until(has_failed, "the first failure")
+        rename(database, "gone", "events")
+        wait_until(lambda: len(receiver.received) == 2, "both callbacks")
+        courier.stop()
+        thread.join(10)
+
+    assert not thread.is_alive()
+
+
 @given(attempts=st.integers(1, 10_000), jitter=st.floats(0, 1))
 def test_pauses_grow_up_to_a_bound_and_are_spread(attempts: int, jitter: float) -> None:
     """A pause lies between a half and the whole of what doubling gives, and has a longest."""

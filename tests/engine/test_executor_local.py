@@ -147,7 +147,9 @@ def test_local_executor_reports_a_worker_that_was_killed_from_outside(
     """A worker that the system kills while it works is reported and replaced."""
     with workers(scratch) as executor:
         (pid,) = worker_pids(os.getpid())
-        executor.submit(chunk_over(bucket, "gate.bin"))
+        job = job_over(bucket, make_hash_topology(), name=WAITS_FOR_DRAIN)
+        executor.submit(chunk_over(bucket, "a.bin", job=job))
+        hear(executor, 1, with_progress=True)
 
         os.kill(pid, signal.SIGKILL)
         (report,) = hear(executor, 1)
@@ -228,6 +230,20 @@ def test_local_executor_cancel_kills_a_worker_that_does_not_listen(
         assert found == [GivenBack(chunk=chunk.chunk)]
         executor.submit(chunk_over(bucket, "a.bin", number=1, job=job_over(bucket, number=2)))
         assert isinstance(hear(executor, 1)[0], ChunkOutcome)
+
+
+def test_local_executor_charges_no_object_for_a_worker_that_cannot_start(bucket: Path) -> None:
+    """A worker that dies before it is ready began nothing: its chunk comes back as it was."""
+    broken = LocalExecutor(workers=1, factory="tests.engine.workers:nowhere", argument="")
+    try:
+        chunk = chunk_over(bucket, "a.bin")
+        broken.submit(chunk)
+
+        reports = hear(broken, 1)
+
+        assert reports == [GivenBack(chunk=chunk.chunk)]
+    finally:
+        broken.close()
 
 
 def test_local_executor_cancel_leaves_other_jobs_alone(scratch: Path, bucket: Path) -> None:

@@ -192,3 +192,20 @@ def test_outbox_has_nothing_of_a_chunk_whose_lease_was_lost(
 
     assert not won
     assert queued(database) == []
+
+
+def test_outbox_says_once_what_it_does_not_deliver(
+    database: Database, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A message queue is asked for: nothing is queued, and the log names the job once."""
+    recorder = Recorder(now_ms=clock)
+    job = store_job(database, job_with({}, rule={"CallBackType": "TDMQ"}))
+
+    for _ in range(3):
+        record(database, job, ended(outcomes_of(SUCCESS)), recorder=recorder)
+
+    said = capsys.readouterr().out
+    assert queued(database) == []
+    assert said.count("callbacks_not_delivered") == 1
+    assert "TDMQ" in said
+    assert job.id in said

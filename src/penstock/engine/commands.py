@@ -21,6 +21,11 @@ class Drain:
     """Tells a worker to stop behind its present object and take no more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Tells the executor that a worker has started and runs what it is handed."""
+
+
 Command = Assignment | CancelJob | Drain
-Answer = ChunkOutcome | float
+Answer = Ready | ChunkOutcome | float
 """An outcome, or the share of the present chunk that is done."""

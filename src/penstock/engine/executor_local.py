@@ -11,12 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
-from penstock.engine.commands import Answer, CancelJob, Command, Drain
+import structlog
+
+from penstock.engine.commands import Answer, CancelJob, Command, Drain, Ready
 from penstock.engine.executor import GivenBack, Progressed, Report, WorkerDied
 from penstock.engine.runner import Assignment, ChunkOutcome
 
 _CANCEL_SECONDS = 1.5  # then a worker that did not listen is killed: cancel promises two
 _SHORT_CHUNKS_AHEAD = 2
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 5.0
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -26,6 +32,7 @@ class _WorkerProcess:
     process: subprocess.Popen[bytes]
     connection: "Connection[Command, Answer]"
     handed: deque[Assignment] = field(default_factory=deque)
+    is_ready: bool = False
     kill_at: float | None = None
 
 
@@ -45,6 +52,7 @@ class LocalExecutor:
         self._waker, self._woken = socket.socketpair()
         self._waker.settimeout(0)
         self._given_back: list[Report] = []
+        self._failed_starts = 0
 
     def free_places(self, *, is_short: bool) -> int:
         """How many more chunks it takes now."""
@@ -130,6 +138,10 @@ class LocalExecutor:
             answer = worker.connection.recv()
         except (EOFError, OSError):
             return self._bury(worker)
+        if isinstance(answer, Ready):
+            worker.is_ready = True
+            self._failed_starts = 0
+            return []
         if isinstance(answer, ChunkOutcome):
             worker.handed.popleft()
             worker.kill_at = None
@@ -139,17 +151,22 @@ class LocalExecutor:
         return [Progressed(chunk=worker.handed[0].chunk, fraction=answer)]
 
     def _bury(self, worker: _WorkerProcess) -> list[Report]:
-        """Replace a dead worker; its present chunk counts an attempt, the others do not."""
+        """Replace a dead worker; its present chunk counts an attempt, the others do not.
+
+        One that died before it was ready began nothing. It is replaced after a pause that grows,
+        and costs no object an attempt: the installation is at fault.
+        """
         worker.connection.close()
         code = worker.process.wait()
         _kill_group(worker.process.pid)
         found: list[Report] = []
-        if worker.handed:
+        if not worker.is_ready:
+            _log.error("worker_cannot_start", cause=_cause(code))
+            self._failed_starts += 1
+            time.sleep(min(_FIRST_PAUSE_SECONDS * 2**self._failed_starts, _LONGEST_PAUSE_SECONDS))
+        elif worker.handed and worker.kill_at is None:
             present = worker.handed.popleft()
-            if worker.kill_at is not None:
-                found.append(GivenBack(chunk=present.chunk))
-            else:
-                found.append(WorkerDied(assignment=present, cause=_cause(code)))
+            found.append(WorkerDied(assignment=present, cause=_cause(code)))
         found += [GivenBack(chunk=assignment.chunk) for assignment in worker.handed]
         self._workers[self._workers.index(worker)] = self._start()
         return found

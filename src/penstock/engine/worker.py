@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from penstock.engine.commands import Answer, CancelJob, Command, Drain
+from penstock.engine.commands import Answer, CancelJob, Command, Drain, Ready
 from penstock.engine.runner import Assignment, ChunkOutcome, Runner
 
 _PR_SET_PDEATHSIG = 1
@@ -40,6 +40,7 @@ class Worker:
     def work(self) -> None:
         """Run chunks until the process is ended."""
         threading.Thread(target=self._listen, daemon=True).start()
+        self._connection.send(Ready())
         while True:
             assignment = self._assignments.get()
             self._connection.send(self._run(assignment))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from penstock.domain.callbacks import CallbackFormat, Event
 from penstock.domain.states import DELIVERY_TABLE, DeliveryEvent, DeliveryState, move
@@ -33,6 +33,33 @@ class NewEvent(NamedTuple):
 _COLUMNS = [events.c[name] for name in Event.__dataclass_fields__]
 _WAITING = events.c.ended_ms.is_(None)
 _DUE = events.c.next_try_ms.is_not(None)
+_HELD = update(events).where(
+    events.c.number == bindparam("held_number"),
+    events.c.attempts == bindparam("held_attempts"),
+    events.c.state == bindparam("held_state"),
+)
+_POSTPONE = _HELD.values(next_try_ms=bindparam("later_ms"), answer=bindparam("new_answer"))
+_END = _HELD.values(
+    state=bindparam("new_state"),
+    ended_ms=bindparam("now_ms"),
+    next_try_ms=None,
+    answer=bindparam("new_answer"),
+)
+_FREE_NEXT = (
+    update(events)
+    .where(
+        events.c.number
+        == select(func.min(events.c.number))
+        .where(
+            _WAITING,
+            events.c.job == bindparam("of_job"),
+            events.c.chunk == bindparam("of_chunk"),
+            events.c.position == bindparam("of_position"),
+        )
+        .scalar_subquery()
+    )
+    .values(next_try_ms=bindparam("now_ms"))
+)
 
 
 def insert_events(transaction: Transaction, new: Sequence[NewEvent], now_ms: int) -> None:
@@ -110,24 +137,11 @@ def end_event_if_leased(
     transaction: Transaction, event: Event, what: DeliveryEvent, *, answer: str, now_ms: int
 ) -> bool:
     """Close an event and let the next of its execution go; False when the lease was lost."""
-    state = move(DELIVERY_TABLE, event.state, what)
-    won = transaction.execute(
-        update(events)
-        .where(*_held(event))
-        .values(state=str(state), ended_ms=now_ms, next_try_ms=None, answer=answer)
-    ).rowcount
+    ended = {"new_state": str(move(DELIVERY_TABLE, event.state, what)), "new_answer": answer}
+    won = transaction.execute(_END, {**_held(event), **ended, "now_ms": now_ms}).rowcount
     if won:
-        following = select(func.min(events.c.number)).where(
-            _WAITING,
-            events.c.job == event.job,
-            events.c.chunk == event.chunk,
-            events.c.position == event.position,
-        )
-        transaction.execute(
-            update(events)
-            .where(events.c.number == following.scalar_subquery())
-            .values(next_try_ms=now_ms)
-        )
+        place = {"of_job": event.job, "of_chunk": event.chunk, "of_position": event.position}
+        transaction.execute(_FREE_NEXT, {**place, "now_ms": now_ms})
     return bool(won)
 
 
@@ -135,11 +149,8 @@ def postpone_event_if_leased(
     transaction: Transaction, event: Event, *, next_try_ms: int, answer: str
 ) -> bool:
     """Have an event tried again later; False when the lease was lost."""
-    return bool(
-        transaction.execute(
-            update(events).where(*_held(event)).values(next_try_ms=next_try_ms, answer=answer)
-        ).rowcount
-    )
+    later = {"later_ms": next_try_ms, "new_answer": answer}
+    return bool(transaction.execute(_POSTPONE, {**_held(event), **later}).rowcount)
 
 
 def delete_ended_events(transaction: Transaction, *, before_ms: int, most: int) -> int:
@@ -179,12 +190,12 @@ def _waiting_positions(
         yield first.job, first.chunk, position
 
 
-def _held(event: Event) -> list[Any]:
-    return [
-        events.c.number == event.number,
-        events.c.attempts == event.attempts,
-        events.c.state == str(event.state),
-    ]
+def _held(event: Event) -> dict[str, object]:
+    return {
+        "held_number": event.number,
+        "held_attempts": event.attempts,
+        "held_state": str(event.state),
+    }
 
 
 def _event(row: Row[Any], **changed: Any) -> Event:  # noqa: ANN401  # rows become records
