@@ -261,7 +261,7 @@ def test_courier_gives_up_a_refused_target_at_once(
     assert receiver.received == []
     assert {state for state, *_ in ends(database)} == {"Expired"}
     assert all("callback_allow" in answer for *_, answer in ends(database))
-    assert capsys.readouterr().out.count("callback_refused") == 1
+    assert "".join(capsys.readouterr()).count("callback_refused") == 1
 
 
 def test_courier_gives_up_what_is_recorded_no_more(database: Database, courier: Courier) -> None:
@@ -440,7 +440,7 @@ def test_courier_survives_a_database_that_fails(
         seen = []
 
         def has_failed() -> bool:
-            seen.append(capsys.readouterr().out)
+            seen.append("".join(capsys.readouterr()))
             return "database_failed" in "".join(seen)
 
         wait_until(has_failed, "the first failure")

@@ -204,7 +204,7 @@ def test_outbox_says_once_what_it_does_not_deliver(
     for _ in range(3):
         record(database, job, ended(outcomes_of(SUCCESS)), recorder=recorder)
 
-    said = capsys.readouterr().out
+    said = "".join(capsys.readouterr())
     assert queued(database) == []
     assert said.count("callbacks_not_delivered") == 1
     assert "TDMQ" in said

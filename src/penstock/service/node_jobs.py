@@ -77,6 +77,7 @@ class NodeJobService:
         Raises:
             ResourceNotFoundError: The bucket has no such job.
         """
+        self._buckets.check_bound(bucket)
         with self._database.read() as transaction:
             return NodeJobReader(transaction, bucket).get(job_id)
 
@@ -109,6 +110,7 @@ class NodeJobService:
             ResourceNotFoundError: The bucket has no such job.
             InvalidArgumentError: It has started, or is a part of something larger.
         """
+        self._buckets.check_bound(bucket)
         now_ms = self._now_ms()
         with self._database.write() as transaction:
             found = NodeJobReader(transaction, bucket).get(job_id)
