@@ -17,7 +17,7 @@ from penstock.api.dispatch import Dispatcher, Route, Router
 from penstock.api.objects import ObjectCalls
 from penstock.api.requests import Call
 from penstock.api.threads import Threads
-from penstock.domain.errors import BucketNotBoundError
+from penstock.domain.refusals import BucketNotBoundError
 from penstock.domain.selection import ObjectInfo
 from penstock.service.objects import ObjectService
 from penstock.storage.folder import FolderStore

@@ -7,8 +7,8 @@ import pytest
 from penstock.api.access import Gate
 from penstock.api.hosts import Address, Service
 from penstock.api.requests import Body, Call, Message
-from penstock.domain.errors import AccessDeniedError
 from penstock.domain.policies import AccessRequest
+from penstock.domain.refusals import AccessDeniedError
 
 
 async def _receive() -> Message:

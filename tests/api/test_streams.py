@@ -8,7 +8,7 @@ import pytest
 from penstock.api.requests import Body, Message
 from penstock.api.streams import BodyStream
 from penstock.api.threads import Threads
-from penstock.domain.errors import InvalidContentError
+from penstock.domain.refusals import InvalidContentError
 
 
 async def never() -> Message:

@@ -73,6 +73,8 @@ def test_node_sdk_drives_objects_workflows_and_batch_jobs(
     answers = drive("everyday")
 
     assert answers["read"] == answers["text"]
+    assert answers["renamed"]["Name"] == answers["workflow"]["Name"] + "-2"
+    assert answers["found"] == answers["renamed"]
     assert answers["made"]["State"] == "Submitted"
     assert answers["job"]["State"] == "Success"
     assert answers["listed"]["JobsDetail"]["JobId"] == answers["job"]["JobId"]

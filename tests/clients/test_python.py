@@ -9,13 +9,11 @@ from qcloud_cos import CosServiceError
 
 from tests.e2e.media import picture, tone
 from tests.e2e.sdk import ENDED, XML, Answer, Cloud, as_list, hashing, target
-from tests.e2e.servers import BUCKET, Form, Server
+from tests.e2e.servers import BUCKET, REGION, Form, Server
 from tests.waiting import wait_until
 
 MD5 = {"FileHashCodeConfig": {"Type": "MD5"}}
 SMALL = {"PicProcess": {"ProcessRule": "imageMogr2/thumbnail/8x8/format/png"}}
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,7 @@ def test_python_sdk_drives_objects(cloud: Cloud, area: str) -> None:
     key = f"{area}/a b+黑.txt"
 
     cloud.put(key, b"abc")
-    source = {"Bucket": BUCKET, "Key": key, "Region": client.get_conf()._region}  # noqa: SLF001
+    source = {"Bucket": BUCKET, "Key": key, "Region": client.get_conf()._region}
     client.copy_object(Bucket=BUCKET, Key=f"{area}/copy.txt", CopySource=source)
 
     assert client.head_object(Bucket=BUCKET, Key=key)["Content-Length"] == "3"

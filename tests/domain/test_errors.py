@@ -1,37 +1,37 @@
 import pytest
 
-from penstock.domain import errors
+from penstock.domain import errors, refusals
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
         (errors.InvalidArgumentError("a must be 1", "b is missing"), "a must be 1; b is missing"),
-        (errors.MissingContentError(), "needs a body"),
-        (errors.InvalidContentError("body", "no XML"), "body: no XML"),
-        (errors.ContentTooLargeError(limit_bytes=10), "10 bytes"),
-        (errors.MissingContentLengthError(), "Content-Length"),
-        (errors.InvalidDigestError(expected="abc"), "'abc'"),
-        (errors.InvalidRangeError(size_bytes=7), "7 bytes"),
-        (errors.InvalidUrlError("GET", "/x"), "GET /x"),
-        (errors.MethodNotAllowedError("PUT", "/x"), "/x does not take PUT"),
-        (errors.InvalidHostError("x"), "'x'"),
-        (errors.ResourceNotFoundError("w1", kind="workflow"), "workflow 'w1'"),
-        (errors.TemplateNotFoundError("t1"), "template 't1'"),
-        (errors.QueueNotFoundError("p1"), "queue 'p1'"),
-        (errors.BucketNotBoundError("b"), "'b' is not bound"),
-        (errors.FamilyNotOpenError("b", "media"), "'media' is not open on bucket 'b'"),
-        (errors.FamilyAlreadyOpenError("b", "media"), "is open on bucket 'b' already"),
-        (errors.NoBucketStorageError("b"), "--bucket b=URL"),
-        (errors.OfficialTemplateError("t1"), "'t1' is built in"),
-        (errors.NoSuchBucketError("b"), "bucket 'b'"),
-        (errors.NoSuchKeyError("k"), "object 'k'"),
-        (errors.NoSuchUploadError("u"), "'u'"),
-        (errors.MissingAuthorizationError(), "not signed"),
-        (errors.InvalidAuthorizationError("bad"), "bad"),
-        (errors.UnknownSecretIdError("id"), "'id'"),
-        (errors.SignatureExpiredError(), "expired"),
-        (errors.LimitExceededError("TooMany", "too many jobs"), "too many jobs"),
+        (refusals.MissingContentError(), "needs a body"),
+        (refusals.InvalidContentError("body", "no XML"), "body: no XML"),
+        (refusals.ContentTooLargeError(limit_bytes=10), "10 bytes"),
+        (refusals.MissingContentLengthError(), "Content-Length"),
+        (refusals.InvalidDigestError(expected="abc"), "'abc'"),
+        (refusals.InvalidRangeError(size_bytes=7), "7 bytes"),
+        (refusals.InvalidUrlError("GET", "/x"), "GET /x"),
+        (refusals.MethodNotAllowedError("PUT", "/x"), "/x does not take PUT"),
+        (refusals.InvalidHostError("x"), "'x'"),
+        (refusals.ResourceNotFoundError("w1", kind="workflow"), "workflow 'w1'"),
+        (refusals.TemplateNotFoundError("t1"), "template 't1'"),
+        (refusals.QueueNotFoundError("p1"), "queue 'p1'"),
+        (refusals.BucketNotBoundError("b"), "'b' is not bound"),
+        (refusals.FamilyNotOpenError("b", "media"), "'media' is not open on bucket 'b'"),
+        (refusals.FamilyAlreadyOpenError("b", "media"), "is open on bucket 'b' already"),
+        (refusals.NoBucketStorageError("b"), "--bucket b=URL"),
+        (refusals.OfficialTemplateError("t1"), "'t1' is built in"),
+        (refusals.NoSuchBucketError("b"), "bucket 'b'"),
+        (refusals.NoSuchKeyError("k"), "object 'k'"),
+        (refusals.NoSuchUploadError("u"), "'u'"),
+        (refusals.MissingAuthorizationError(), "not signed"),
+        (refusals.InvalidAuthorizationError("bad"), "bad"),
+        (refusals.UnknownSecretIdError("id"), "'id'"),
+        (refusals.SignatureExpiredError(), "expired"),
+        (refusals.LimitExceededError("TooMany", "too many jobs"), "too many jobs"),
         (errors.ActiveWorkflowError("w1"), "pause it first"),
         (errors.QueuePausedError("p1"), "'p1' is Paused"),
         (errors.QueueSaturatedError("full"), "full"),
@@ -57,7 +57,7 @@ def test_error_says_what_it_was_given(error: errors.PenstockError, words: str) -
 
 def test_error_of_a_limit_carries_its_own_code() -> None:
     """The vendor has a code for each limit; one class has them all."""
-    assert errors.LimitExceededError("WorkflowLimit", "x").code == "WorkflowLimit"
+    assert refusals.LimitExceededError("WorkflowLimit", "x").code == "WorkflowLimit"
 
 
 def test_errors_that_may_pass_are_those_of_back_ends() -> None:
@@ -70,5 +70,5 @@ def test_errors_that_may_pass_are_those_of_back_ends() -> None:
 
 def test_errors_of_service_families_have_a_code_each() -> None:
     """The vendor has one word a family for what is not open, and for what is."""
-    assert errors.FamilyNotOpenError("b", "pic").code == "PicBucketUnBinded"
-    assert errors.FamilyAlreadyOpenError("b", "asr").code == "AsrBucketAlreadyBinded"
+    assert refusals.FamilyNotOpenError("b", "pic").code == "PicBucketUnBinded"
+    assert refusals.FamilyAlreadyOpenError("b", "asr").code == "AsrBucketAlreadyBinded"

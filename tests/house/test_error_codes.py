@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from penstock.domain import errors
+from penstock.domain import errors, refusals
 
 PAGE = Path(__file__).parents[2] / "docs/reference/error-codes.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\d{3}) \| `(\w+)` \| .+ \|$", re.MULTILINE)
@@ -14,8 +14,8 @@ UNSEEN = {errors.RequestError, errors.ConflictError, errors.AttemptCancelledErro
 
 
 def all_errors(base: type[errors.PenstockError]) -> Iterator[type[errors.PenstockError]]:
-    """A class of errors and every class of the same module below it."""
-    if base.__module__ == errors.__name__:
+    """A class of errors and every public class below it in the two modules of errors."""
+    if base.__module__ in {errors.__name__, refusals.__name__}:
         yield base
     for child in base.__subclasses__():
         yield from all_errors(child)

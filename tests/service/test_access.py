@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from penstock.domain.errors import (
+from penstock.domain.errors import MasterKeyError
+from penstock.domain.refusals import (
     AccessDeniedError,
     ExpiredTokenError,
-    MasterKeyError,
     SecurityTokenError,
     UnknownSecretIdError,
 )

@@ -2,12 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.domain.errors import (
-    BucketNotBoundError,
-    InvalidArgumentError,
-    NoSuchBucketError,
-    QueueNotFoundError,
-)
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.refusals import BucketNotBoundError, NoSuchBucketError, QueueNotFoundError
 from penstock.operations.base import Family
 from tests.factories import BUCKET
 from tests.service.desk import Desk

@@ -7,14 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.domain.errors import (
-    BucketNotBoundError,
-    InvalidArgumentError,
-    ResourceNotFoundError,
-)
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.records import pack_outcomes
+from penstock.domain.refusals import BucketNotBoundError, ResourceNotFoundError
 from penstock.domain.requests import ExecutionQuery
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ExecutionState, JobEvent

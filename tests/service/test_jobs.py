@@ -1,16 +1,17 @@
 import pytest
 
-from penstock.domain.errors import (
-    BucketNotBoundError,
-    InvalidArgumentError,
-    ResourceNotFoundError,
-)
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import JobType
+from penstock.domain.refusals import (
+    BucketNotBoundError,
+    ResourceNotFoundError,
+    TargetNotBoundError,
+)
 from penstock.domain.requests import JobQuery
 from penstock.domain.states import ExecutionState, JobEvent, JobState
 from penstock.domain.trees import Tree, child, text
 from penstock.domain.workflows import WorkflowState
-from penstock.service.jobs import TargetNotBoundError, is_ended
+from penstock.service.jobs import is_ended
 from tests.factories import (
     BUCKET,
     NOW_MS,

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.domain.errors import InvalidArgumentError, UnknownSecretIdError
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.keys import MOST_TEMPORARY_SECONDS, KeyState
+from penstock.domain.refusals import UnknownSecretIdError
 from penstock.state.database import Database
 from tests.factories import NOW_MS
 from tests.service.access import ROOT_ID, Door, open_door, policy

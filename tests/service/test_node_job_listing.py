@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.domain.errors import BucketNotBoundError, InvalidArgumentError
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import Job, JobType
+from penstock.domain.refusals import BucketNotBoundError
 from penstock.domain.states import ExecutionState
 from tests.factories import BUCKET, NOW_MS, make_hash_rule, make_request, make_rule
 from tests.service.desk import Desk

@@ -1,17 +1,17 @@
 import pytest
 
-from penstock.domain.errors import (
-    BucketNotBoundError,
-    InvalidArgumentError,
-    QueueNotFoundError,
-    ResourceNotFoundError,
-    TemplateNotFoundError,
-)
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import Counters, JobType
 from penstock.domain.node_jobs import NodeJobRequest
+from penstock.domain.refusals import (
+    BucketNotBoundError,
+    QueueNotFoundError,
+    ResourceNotFoundError,
+    TargetNotBoundError,
+    TemplateNotFoundError,
+)
 from penstock.domain.requests import ExecutionQuery
 from penstock.domain.states import ChunkState, ExecutionState, JobEvent, JobState
-from penstock.service.jobs import TargetNotBoundError
 from penstock.state import chunks
 from tests.factories import BUCKET, NOW_MS, make_hash_rule, make_request, make_rule
 from tests.service.desk import Desk

@@ -1,7 +1,7 @@
 import pytest
 
-from penstock.domain.errors import QueueNotFoundError
 from penstock.domain.operation_rules import OperationRule
+from penstock.domain.refusals import QueueNotFoundError
 from penstock.domain.trees import Tree
 from penstock.operations import file_hash
 from penstock.operations.base import Family

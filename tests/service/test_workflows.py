@@ -1,9 +1,8 @@
 import pytest
 
-from penstock.domain.errors import (
-    ActiveWorkflowError,
+from penstock.domain.errors import ActiveWorkflowError, InvalidArgumentError
+from penstock.domain.refusals import (
     BucketNotBoundError,
-    InvalidArgumentError,
     QueueNotFoundError,
     ResourceNotFoundError,
     TemplateNotFoundError,

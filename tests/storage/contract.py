@@ -10,12 +10,11 @@ import pytest
 
 from penstock.domain.errors import (
     InvalidArgumentError,
-    InvalidRangeError,
     KeyNotStorableError,
-    NoSuchUploadError,
     ObjectNotFoundError,
     StoreError,
 )
+from penstock.domain.refusals import InvalidRangeError, NoSuchUploadError
 from penstock.storage.base import ObjectStore, UploadedPart
 from tests.storage.objects import ODD_KEYS, get, list_keys, put
 

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.domain.errors import (
-    NoSuchUploadError,
-    StoreAccessDeniedError,
-    StoreError,
-)
+from penstock.domain.errors import StoreAccessDeniedError, StoreError
+from penstock.domain.refusals import NoSuchUploadError
 from penstock.storage._folder_partial import PartialFolder
 from penstock.storage.base import UploadedPart
 from penstock.storage.folder import FolderStore

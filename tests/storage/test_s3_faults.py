@@ -6,11 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from penstock.domain.errors import (
-    NoSuchUploadError,
-    PenstockError,
-    StoreError,
-)
+from penstock.domain.errors import PenstockError, StoreError
+from penstock.domain.refusals import NoSuchUploadError
 from penstock.storage.base import UploadedPart
 from tests.storage.objects import get
 from tests.storage.scripted_server import answer

@@ -1,7 +1,7 @@
 import pytest
 
-from penstock.domain.errors import InvalidContentError
 from penstock.domain.listings import ListingPage, ListingQuery
+from penstock.domain.refusals import InvalidContentError
 from penstock.domain.selection import ObjectInfo
 from penstock.wire.objects import (
     decode_deletion,

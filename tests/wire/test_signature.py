@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from qcloud_cos import CosConfig
 from qcloud_cos.cos_auth import CosS3Auth
 
-from penstock.domain.errors import (
+from penstock.domain.refusals import (
     InvalidAuthorizationError,
     MissingAuthorizationError,
     SignatureExpiredError,

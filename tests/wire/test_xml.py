@@ -4,11 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.errors import (
-    ContentTooLargeError,
-    InvalidContentError,
-    MissingContentError,
-)
+from penstock.domain.refusals import ContentTooLargeError, InvalidContentError, MissingContentError
 from penstock.domain.trees import Tree, Value
 from penstock.wire.xml import parse, write
 

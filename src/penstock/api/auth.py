@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from penstock.api.requests import Call
-from penstock.domain.errors import (
+from penstock.domain.refusals import (
     InvalidAuthorizationError,
     MissingAuthorizationError,
     UnknownSecretIdError,

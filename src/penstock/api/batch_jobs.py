@@ -4,8 +4,9 @@ from penstock.api.arguments import read_is_ascending, read_size, read_states, re
 from penstock.api.dispatch import Route
 from penstock.api.requests import Call
 from penstock.api.responses import Response, ok
-from penstock.domain.errors import InvalidArgumentError, ResourceNotFoundError
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import JobType
+from penstock.domain.refusals import ResourceNotFoundError
 from penstock.domain.requests import JobQuery
 from penstock.domain.states import JobState
 from penstock.domain.trees import text

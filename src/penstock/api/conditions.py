@@ -3,21 +3,11 @@
 import re
 
 from penstock.api.requests import Call
-from penstock.domain.errors import InvalidRangeError, RequestError
+from penstock.domain.refusals import InvalidRangeError, PreconditionFailedError
 from penstock.domain.selection import ObjectInfo
 from penstock.wire.times import parse_http_date
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
-
-
-class PreconditionFailedError(RequestError):
-    """The object is not, or is, the version that a header names."""
-
-    code = "PreconditionFailed"
-    status = 412
-
-    def __init__(self, header: str) -> None:
-        super().__init__(f"the object does not meet the condition {header}")
 
 
 def resolve_range(text: str, size_bytes: int) -> tuple[int, int] | None:

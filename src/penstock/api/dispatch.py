@@ -9,7 +9,7 @@ from penstock.api.hosts import is_object_call
 from penstock.api.requests import Call, check_md5, check_text
 from penstock.api.responses import Response
 from penstock.api.threads import Threads
-from penstock.domain.errors import (
+from penstock.domain.refusals import (
     InvalidUrlError,
     MethodNotAllowedError,
     MissingContentLengthError,

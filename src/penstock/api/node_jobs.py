@@ -12,8 +12,8 @@ from penstock.api.arguments import read_is_ascending, read_size, read_states, re
 from penstock.api.dispatch import Route
 from penstock.api.requests import Call
 from penstock.api.responses import Response, ok
-from penstock.domain.errors import ResourceNotFoundError
 from penstock.domain.node_jobs import NodeJobQuery
+from penstock.domain.refusals import ResourceNotFoundError
 from penstock.domain.states import ExecutionState
 from penstock.service.node_jobs import NodeJobService
 from penstock.service.operation_rules import rule_faults

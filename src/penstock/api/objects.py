@@ -12,7 +12,8 @@ from penstock.api.requests import Call
 from penstock.api.responses import Response, header_value
 from penstock.api.threads import Threads
 from penstock.api.uploads import UploadCalls
-from penstock.domain.errors import MethodNotAllowedError, StoreError
+from penstock.domain.errors import StoreError
+from penstock.domain.refusals import MethodNotAllowedError
 from penstock.domain.selection import ObjectInfo
 from penstock.service.objects import ObjectService, Place
 from penstock.wire.objects import quoted

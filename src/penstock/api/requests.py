@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from penstock.api.hosts import Address
-from penstock.domain.errors import (
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.refusals import (
     AccessDeniedError,
     ContentTooLargeError,
-    InvalidArgumentError,
     InvalidContentError,
     InvalidDigestError,
     InvalidHostError,

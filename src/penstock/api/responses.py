@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from penstock.api.requests import Call
-from penstock.domain.errors import InvalidRangeError, PenstockError, SlowDownError
+from penstock.domain.errors import PenstockError, SlowDownError
+from penstock.domain.refusals import InvalidRangeError
 from penstock.wire import xml
 from penstock.wire.signature import Pairs
 from penstock.wire.xml import Content

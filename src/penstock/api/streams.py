@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future
 from typing import BinaryIO
 
 from penstock.api.requests import Body, Call, read_md5
-from penstock.domain.errors import InvalidDigestError
+from penstock.domain.refusals import InvalidDigestError
 
 _BUFFER_BYTES = 256 * 1024
 

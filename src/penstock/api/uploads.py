@@ -11,7 +11,8 @@ from penstock.api.requests import Call, check_md5
 from penstock.api.responses import Response, xml_response
 from penstock.api.streams import open_body
 from penstock.api.threads import Threads
-from penstock.domain.errors import InvalidArgumentError, MissingContentLengthError
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.refusals import MissingContentLengthError
 from penstock.service.objects import ObjectService, Place
 from penstock.wire import xml
 from penstock.wire.objects import (

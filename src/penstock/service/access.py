@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from penstock.domain.errors import (
+from penstock.domain.keys import AccessKey, KeyState
+from penstock.domain.policies import ROOT_ACCOUNT, AccessRequest, decide
+from penstock.domain.policy_documents import parse_policy
+from penstock.domain.refusals import (
     AccessDeniedError,
     ExpiredTokenError,
     SecurityTokenError,
     UnknownSecretIdError,
 )
-from penstock.domain.keys import AccessKey, KeyState
-from penstock.domain.policies import ROOT_ACCOUNT, AccessRequest, decide
-from penstock.domain.policy_documents import parse_policy
 from penstock.service.keys import digest_token
 from penstock.state import keys
 from penstock.state.database import Database

@@ -4,16 +4,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from penstock.domain.errors import (
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.jobs import Job
+from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas, is_reached
+from penstock.domain.refusals import (
     BucketNotBoundError,
     FamilyAlreadyOpenError,
     FamilyNotOpenError,
-    InvalidArgumentError,
     LimitExceededError,
     NoBucketStorageError,
 )
-from penstock.domain.jobs import Job
-from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas, is_reached
 from penstock.operations.base import Family
 from penstock.service.buckets import BINDING, BucketService, check_open
 from penstock.service.jobs import request_end

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from threading import Lock
 
-from penstock.domain.errors import (
+from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas
+from penstock.domain.refusals import (
     BucketNotBoundError,
     FamilyNotOpenError,
     NoSuchBucketError,
     QueueNotFoundError,
 )
-from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas
 from penstock.domain.resources import Queue
 from penstock.domain.trees import Tree, text
 from penstock.operations.base import Family

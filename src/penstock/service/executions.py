@@ -7,11 +7,12 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from penstock.domain.chunks import Chunk
-from penstock.domain.errors import InvalidArgumentError, ResourceNotFoundError
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.executions import Address
 from penstock.domain.jobs import Job, JobType
 from penstock.domain.planning import unpack_objects
 from penstock.domain.records import ExecutionRow
+from penstock.domain.refusals import ResourceNotFoundError
 from penstock.domain.requests import ExecutionQuery, JobQuery
 from penstock.domain.showing import show_nodes, show_recorded
 from penstock.domain.states import (

@@ -4,12 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from penstock.domain.callback_rules import rule_faults
-from penstock.domain.errors import (
-    BucketNotBoundError,
-    InvalidArgumentError,
-    RequestError,
-    ResourceNotFoundError,
-)
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.executions import Address
 from penstock.domain.jobs import (
     Counters,
@@ -21,6 +16,11 @@ from penstock.domain.jobs import (
 )
 from penstock.domain.planning import pack_objects, plan_warnings
 from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas
+from penstock.domain.refusals import (
+    BucketNotBoundError,
+    ResourceNotFoundError,
+    TargetNotBoundError,
+)
 from penstock.domain.requests import JobQuery, JobRequest, name_faults
 from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final
@@ -34,16 +34,6 @@ from penstock.service.workflows import check
 from penstock.state import chunks, jobs, resources, workflows
 from penstock.state.chunks import PackedObjects
 from penstock.state.database import Database, Transaction
-
-
-class TargetNotBoundError(RequestError):
-    """A node writes to a bucket that is not bound."""
-
-    code = "WriteTargetBucketDenied"
-    status = 403
-
-    def __init__(self, bucket: str) -> None:
-        super().__init__(f"the output bucket {bucket!r} is not bound")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,7 @@
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from penstock.domain.errors import (
-    ConflictError,
-    InvalidArgumentError,
-    UnknownSecretIdError,
-)
+from penstock.domain.errors import ConflictError, InvalidArgumentError
 from penstock.domain.keys import (
     MOST_TEMPORARY_SECONDS,
     AccessKey,
@@ -17,6 +13,7 @@ from penstock.domain.keys import (
 )
 from penstock.domain.policies import ROOT_ACCOUNT
 from penstock.domain.policy_documents import parse_policy
+from penstock.domain.refusals import UnknownSecretIdError
 from penstock.state import keys
 from penstock.state.database import Database
 from penstock.state.sealing import Sealer

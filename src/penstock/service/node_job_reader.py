@@ -1,8 +1,8 @@
 """Makes node jobs out of executions."""
 
-from penstock.domain.errors import ResourceNotFoundError
 from penstock.domain.executions import Address
 from penstock.domain.jobs import Job, PinnedWorkflow
+from penstock.domain.refusals import ResourceNotFoundError
 from penstock.domain.resources import queue_of
 from penstock.domain.trees import child, text
 from penstock.domain.views import Execution, NodeJob, NodeView

@@ -7,14 +7,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from penstock.domain.errors import (
+from penstock.domain.errors import ObjectNotFoundError
+from penstock.domain.listings import ListingPage, ListingQuery
+from penstock.domain.refusals import (
     BucketNotBoundError,
     ContentTooLargeError,
     NoSuchBucketError,
     NoSuchKeyError,
-    ObjectNotFoundError,
 )
-from penstock.domain.listings import ListingPage, ListingQuery
 from penstock.domain.selection import ObjectInfo
 from penstock.service.listings import list_page
 from penstock.storage.base import ObjectReader, ObjectStore, UploadedPart

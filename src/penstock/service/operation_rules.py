@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from penstock.domain.errors import InvalidArgumentError, QueueNotFoundError
+from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.operation_rules import OperationRule
+from penstock.domain.refusals import QueueNotFoundError
 from penstock.domain.trees import Tree, child, text
 from penstock.operations.base import Family, Operation
 from penstock.operations.registry import OPERATIONS

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from penstock.domain.callback_rules import notify_faults
-from penstock.domain.errors import InvalidArgumentError, QueueNotFoundError
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.refusals import QueueNotFoundError
 from penstock.domain.resources import Queue
 from penstock.domain.trees import Tree
 from penstock.operations.base import Family

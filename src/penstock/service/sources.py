@@ -1,11 +1,7 @@
 """The one object that a caller names, before a job of it is made."""
 
-from penstock.domain.errors import (
-    InvalidArgumentError,
-    ObjectNotFoundError,
-    OperationError,
-    ResourceNotFoundError,
-)
+from penstock.domain.errors import InvalidArgumentError, ObjectNotFoundError, OperationError
+from penstock.domain.refusals import ResourceNotFoundError
 from penstock.domain.selection import ObjectInfo
 from penstock.storage.base import ObjectStore
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from penstock.domain.errors import (
-    InvalidArgumentError,
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas, is_reached
+from penstock.domain.refusals import (
     LimitExceededError,
     OfficialTemplateError,
+    TemplateNameTakenError,
     TemplateNotFoundError,
 )
-from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas, is_reached
 from penstock.domain.resources import CUSTOM, OFFICIAL, Template
 from penstock.domain.trees import Tree
 from penstock.operations.base import Family
@@ -22,15 +23,6 @@ from penstock.state.database import Database, Transaction
 
 _MOST_NAME_CHARACTERS = 64
 _NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff\u3400-\u4dbf_\-*\u2014]+")
-
-
-class TemplateNameTakenError(InvalidArgumentError):
-    """The bucket has another template of that name."""
-
-    code = "TemplateNameDuplicate"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is a template {name!r} already")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

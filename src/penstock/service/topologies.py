@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from penstock.domain.errors import InvalidArgumentError, TemplateNotFoundError
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.refusals import TemplateNotFoundError
 from penstock.domain.trees import Tree, child, text
 from penstock.domain.workflows import Node, extensions_of_filter, parse_topology
 from penstock.operations.base import Family, Operation

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 
 import yaml
 
-from penstock.domain.errors import InvalidArgumentError, TemplateNotFoundError
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.refusals import TemplateNotFoundError
 from penstock.domain.requests import name_faults
 from penstock.domain.trees import Tree, Value
 from penstock.domain.watching import WatchedTree

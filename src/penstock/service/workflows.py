@@ -3,13 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from penstock.domain.errors import (
-    ActiveWorkflowError,
-    InvalidArgumentError,
-    LimitExceededError,
-    ResourceNotFoundError,
-)
+from penstock.domain.errors import ActiveWorkflowError, InvalidArgumentError
 from penstock.domain.quotas import DEFAULT_QUOTAS, Quotas, is_reached
+from penstock.domain.refusals import LimitExceededError, ResourceNotFoundError
 from penstock.domain.requests import name_faults
 from penstock.domain.start_nodes import start_faults
 from penstock.domain.trees import Tree, child

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
-from penstock.domain.errors import InvalidArgumentError, NoSuchUploadError
+from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.refusals import NoSuchUploadError
 from penstock.storage._folder_partial import (
     BLOCK_BYTES,
     PartialFolder,

@@ -5,14 +5,13 @@ from http import HTTPStatus
 
 from penstock.domain.errors import (
     InvalidArgumentError,
-    InvalidRangeError,
     KeyNotStorableError,
-    NoSuchUploadError,
     ObjectNotFoundError,
     PenstockError,
     StoreAccessDeniedError,
     StoreError,
 )
+from penstock.domain.refusals import InvalidRangeError, NoSuchUploadError
 from penstock.storage._s3_http import Answer, Call, S3Connection
 from penstock.storage._s3_xml import find_text
 

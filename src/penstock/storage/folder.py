@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from penstock.domain.errors import (
-    InvalidRangeError,
     KeyNotStorableError,
-    NoSuchUploadError,
     ObjectNotFoundError,
     PenstockError,
     StoreError,
 )
+from penstock.domain.refusals import InvalidRangeError, NoSuchUploadError
 from penstock.domain.selection import ObjectInfo
 from penstock.storage._folder_listing import walk_folder
 from penstock.storage._folder_partial import PartialFile, PartialFolder, copy_exactly

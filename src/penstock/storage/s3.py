@@ -19,13 +19,12 @@ from botocore.exceptions import BotoCoreError
 
 from penstock.domain.errors import (
     InvalidArgumentError,
-    InvalidRangeError,
     KeyNotStorableError,
-    NoSuchUploadError,
     ObjectNotFoundError,
     PenstockError,
     StoreError,
 )
+from penstock.domain.refusals import InvalidRangeError, NoSuchUploadError
 from penstock.domain.selection import ObjectInfo
 from penstock.storage._s3_bodies import Window, spooled
 from penstock.storage._s3_errors import ask

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
-from penstock.domain.errors import InvalidContentError
 from penstock.domain.listings import ListingPage, ListingQuery
+from penstock.domain.refusals import InvalidContentError
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.trees import Tree, children, text
 from penstock.wire.times import listing_time

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import quote
 
-from penstock.domain.errors import (
+from penstock.domain.refusals import (
     InvalidAuthorizationError,
     MissingAuthorizationError,
     SignatureExpiredError,

@@ -13,11 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn, TypeAlias
 from xml.parsers import expat
 
-from penstock.domain.errors import (
-    ContentTooLargeError,
-    InvalidContentError,
-    MissingContentError,
-)
+from penstock.domain.refusals import ContentTooLargeError, InvalidContentError, MissingContentError
 from penstock.domain.trees import Tree, Value
 
 Content: TypeAlias = "str | int | Mapping[str, Content] | Sequence[Content] | None"

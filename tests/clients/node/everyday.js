@@ -1,7 +1,7 @@
 // What most programs do: objects, a workflow, a batch job of it, and a look at what came of it.
 'use strict';
 
-const { call, config, download, ended, get, post, refused, upload } = require('./client');
+const { call, config, download, ended, get, post, put, refused, upload } = require('./client');
 
 const WORKFLOW = `<Request><MediaWorkflow><Name>node-${config.mode}</Name><State>Paused</State><Topology>
   <Dependencies><Start>Hash</Start><Hash>End</Hash></Dependencies>
@@ -23,6 +23,8 @@ async function everyday(prefix) {
   const read = (await download(`${prefix}a b.txt`)).toString();
   const workflow = (await post('workflow', WORKFLOW)).MediaWorkflow;
   const path = `workflow/${workflow.WorkflowId}`;
+  const renamed = (await put(path, WORKFLOW.replace('</Name>', '-2</Name>'))).MediaWorkflow;
+  const found = (await get('workflow', { ids: workflow.WorkflowId })).MediaWorkflowList;
   const made = (await post('inventorytriggerjob', batch(workflow.WorkflowId, prefix))).JobsDetail;
   const job = await ended(`inventorytriggerjob/${made.JobId}`);
   const listed = await get('inventorytriggerjob', {
@@ -37,8 +39,8 @@ async function everyday(prefix) {
   await call('PUT', path, { Action: 'paused' });
   const deleted = (await call('DELETE', path)).Response;
   return {
-    text, read, workflow, made, job, listed, run, detail, cancelStatus: cancel.statusCode,
-    unknown, active, forbidden, deleted,
+    text, read, workflow, renamed, found, made, job, listed, run, detail,
+    cancelStatus: cancel.statusCode, unknown, active, forbidden, deleted,
   };
 }
 

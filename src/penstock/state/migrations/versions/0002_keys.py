@@ -26,7 +26,5 @@ def upgrade() -> None:
             "(parent = '') = (token_digest = '') AND (parent = '' OR expires_ms IS NOT NULL)",
             name="key_token",
         ),
-        sa.CheckConstraint(
-            "(old_sealed IS NULL) = (old_until_ms IS NULL)", name="key_old_secret"
-        ),
+        sa.CheckConstraint("(old_sealed IS NULL) = (old_until_ms IS NULL)", name="key_old_secret"),
     )
