@@ -12,6 +12,8 @@ from tests.e2e.sdk import ENDED, XML, Answer, Cloud, as_list, hashing, target
 from tests.e2e.servers import BUCKET, REGION, Form, Server
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 MD5 = {"FileHashCodeConfig": {"Type": "MD5"}}
 SMALL = {"PicProcess": {"ProcessRule": "imageMogr2/thumbnail/8x8/format/png"}}
 
@@ -44,9 +46,9 @@ def test_python_sdk_drives_objects(cloud: Cloud, area: str) -> None:
     """An object is stored, looked at, listed, copied, read and deleted."""
     client = cloud.client
     key = f"{area}/a b+黑.txt"
+    source = {"Bucket": BUCKET, "Key": key, "Region": REGION}
 
     cloud.put(key, b"abc")
-    source = {"Bucket": BUCKET, "Key": key, "Region": client.get_conf()._region}
     client.copy_object(Bucket=BUCKET, Key=f"{area}/copy.txt", CopySource=source)
 
     assert client.head_object(Bucket=BUCKET, Key=key)["Content-Length"] == "3"

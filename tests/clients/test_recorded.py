@@ -13,6 +13,8 @@ from penstock.wire.signature import Period, SignedRequest, sign
 from tests.e2e.servers import ACCESS_KEY, ACCESS_KEY_ID, BUCKET, Server
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ALWAYS = Period(0, 99_999_999_999)
 CI_HOST = f"{BUCKET}.ci.ap-chongqing.myqcloud.com"
 WORKFLOW = (

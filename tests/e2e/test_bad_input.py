@@ -14,6 +14,8 @@ from tests.e2e.raw import Refusal, send
 from tests.e2e.sdk import XML, Answer, Cloud, counters, hashing, node, topology
 from tests.e2e.servers import BUCKET, Form, Server
 
+pytestmark = pytest.mark.slow
+
 JOBS = "/inventorytriggerjob"
 # As a page of the vendor's documentation has it: one element ends as another.
 SAMPLE = b"""<Request>

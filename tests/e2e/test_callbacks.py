@@ -25,6 +25,8 @@ from tests.e2e.servers import BUCKET, Server
 from tests.receiver import Answered, Received, Receiver, receive
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SECRET = "what-receivers-know"  # of these tests
 SETTINGS = {
     "PENSTOCK_CALLBACK_ALLOW": "127.0.0.1",

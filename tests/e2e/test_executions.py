@@ -11,6 +11,8 @@ from tests.e2e.previews import Finished, run_of
 from tests.e2e.sdk import Cloud, made, tasks
 from tests.e2e.servers import BUCKET, REGION
 
+pytestmark = pytest.mark.slow
+
 EXECUTION_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00")
 
 

@@ -11,6 +11,8 @@ from tests.e2e.inventories import MANIFEST, Row, cos_inventory, s3_inventory
 from tests.e2e.sdk import Answer, Cloud, counters, hashing, tasks
 from tests.e2e.servers import BUCKET, REGION
 
+pytestmark = pytest.mark.slow
+
 ODD_NAMES = ("a b+c.txt", "50%25 off.txt", "naïve — 图.txt", "back\\slash&x=1.txt")
 PAST = "2001-01-01T00:00:00+0800"
 FUTURE = "2124-01-01T00:00:00+0800"

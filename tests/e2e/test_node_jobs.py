@@ -10,6 +10,8 @@ from tests.e2e.sdk import ENDED, Answer, Cloud, hashing, target
 from tests.e2e.servers import BUCKET
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 UNKNOWN = "j" + "0" * 32
 SMALL = {"PicProcess": {"ProcessRule": "imageMogr2/thumbnail/8x8/format/png"}}
 

@@ -7,6 +7,8 @@ from penstock.wire.signature import Period
 from tests.e2e.raw import ALWAYS, EXPIRED, authorization, send
 from tests.e2e.servers import BUCKET, Server
 
+pytestmark = pytest.mark.slow
+
 JOBS = "/inventorytriggerjob"
 
 

@@ -24,6 +24,8 @@ from tests.e2e.sdk import (
 )
 from tests.e2e.servers import BUCKET
 
+pytestmark = pytest.mark.slow
+
 
 def refused(call: Callable[[], object]) -> tuple[int, str, str]:
     """Status, code and message of the answer to a call that must be refused."""
