@@ -3,6 +3,7 @@
 import csv
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(MANY):
         (folder / f"{number:04}.jpg").write_bytes(content)
     return folder
+
+
+@pytest.fixture
+def heard_interrupts() -> Iterator[None]:
+    """Child processes hear Ctrl-C, also where the tests themselves run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def files_of(folder: Path) -> set[str]:
@@ -231,6 +240,7 @@ def test_run_does_not_take_up_its_own_results(tmp_path: Path, output: str) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("heard_interrupts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_run_goes_on_after_an_interruption(
     pictures: Path, tmp_path: Path, number: signal.Signals
