@@ -68,9 +68,9 @@ def test_root_is_transparent(url: str) -> None:
     """Below a root, keys, prefixes, bounds and parts are those of a bucket of its own."""
     bucket, _, query = url.partition("?")
     whole = open_store(url)
-    part = open_store(f"{bucket}/some/root?{query}")
+    part = open_store(f"{bucket}/some/base?{query}")
     put(whole, "outside")
-    put(whole, "some/rootless")
+    put(whole, "some/baseless")
 
     put(part, "a/1")
     put(part, "b")
@@ -80,7 +80,7 @@ def test_root_is_transparent(url: str) -> None:
     assert list_keys(part, start_after="a/1") == ["b"]
     assert part.head("b").key == "b"
     assert get(part, "a/1") == b"content"
-    assert list_keys(whole) == ["outside", "some/root/a/1", "some/root/b", "some/rootless"]
+    assert list_keys(whole) == ["outside", "some/base/a/1", "some/base/b", "some/baseless"]
 
 
 def test_long_listing_goes_on_over_pages(url: str, store: ObjectStore, tmp_path: Path) -> None:

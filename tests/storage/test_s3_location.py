@@ -14,7 +14,7 @@ from penstock.storage._s3_location import parse_location
         ("s3://bkt", "https://bkt.s3.r.amazonaws.com", "/k"),
         ("s3://b.dot", "https://s3.r.amazonaws.com", "/b.dot/k"),
         ("s3://bkt?addressing=path", "https://s3.r.amazonaws.com", "/bkt/k"),
-        ("s3://bkt/root/", "https://bkt.s3.r.amazonaws.com", "/root/k"),
+        ("s3://bkt/base/", "https://bkt.s3.r.amazonaws.com", "/base/k"),
         ("s3://bkt/a%20%3Fb?endpoint=http://h:9000/", "http://h:9000", "/bkt/a%20%3Fb/k"),
         ("s3://bkt?endpoint=https://h&addressing=virtual", "https://bkt.h", "/k"),
         ("s3://bkt?endpoint=http://[::1]:80/base", "http://[::1]:80", "/base/bkt/k"),
