@@ -18,6 +18,7 @@ from penstock.cli.run_request import SOURCE, TARGET, RunRequest, job_request, re
 from penstock.domain.errors import InvalidArgumentError, PenstockError
 from penstock.domain.jobs import Job
 from penstock.domain.requests import JobRequest
+from penstock.domain.selection import showable
 from penstock.domain.states import ExecutionState, JobState
 from penstock.service.jobs import is_ended
 from penstock.service.reports import write_report
@@ -148,5 +149,4 @@ def _state_folder() -> Path:
 
 
 def _say(text: str) -> None:
-    shown = text.encode("utf-8", "backslashreplace").decode()
-    sys.stderr.write(f"penstock: {shown}\n")
+    sys.stderr.write(f"penstock: {showable(text)}\n")

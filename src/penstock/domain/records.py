@@ -5,9 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from penstock.domain.executions import NodeOutcome, OutputObject
+from penstock.domain.selection import showable
 from penstock.domain.states import ExecutionState
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Span(NamedTuple):
+    """When something began and ended, in milliseconds since 1970 UTC."""
+
+    started_ms: int
+    ended_ms: int
 
 
 class ExecutionRow(NamedTuple):
@@ -41,6 +49,33 @@ class ExecutionRow(NamedTuple):
     started_ms: int
     ended_ms: int
     nodes: str
+
+
+def failed_row(
+    address: tuple[int, int, int], key: str, outcome: NodeOutcome, *, attempt: int, span: Span
+) -> tuple[object, ...]:
+    """An execution that failed before any of its nodes could say so, in the order of a row.
+
+    Args:
+        address: Job, chunk and position.
+        key: The source, as its store or list has it.
+        outcome: The failure, told as that of the first node.
+        span: When it began and ended.
+    """
+    return tuple(
+        ExecutionRow(
+            *address,
+            state=outcome.state,
+            code=outcome.code,
+            message=outcome.message,
+            object_key=showable(key),
+            source_etag="",
+            attempt=attempt,
+            started_ms=span.started_ms,
+            ended_ms=span.ended_ms,
+            nodes=pack_outcomes([outcome]),
+        )
+    )
 
 
 def pack_outcomes(outcomes: Sequence[NodeOutcome]) -> str:

@@ -74,3 +74,8 @@ def extension_of(key: str) -> str:
     name = key[key.rfind("/") + 1 :]
     dot = name.rfind(".")
     return name[dot + 1 :].lower() if dot > 0 else ""
+
+
+def showable(text: str) -> str:
+    """Text fit for a database, a log or a screen: undecodable bytes of a key are escaped."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -15,7 +15,7 @@ from penstock.domain.errors import BackendError, PenstockError
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.planning import pack_objects, planned_chunk_size
-from penstock.domain.records import ExecutionRow, pack_outcomes
+from penstock.domain.records import Span, failed_row
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ChunkState, ExecutionState
 from penstock.engine.outbox import find_targets, queue_events
@@ -170,30 +170,12 @@ def _record_failed(
     )
     width = len(job.workflows)
     rows = [
-        tuple(
-            ExecutionRow(
-                job=job.number,
-                chunk=number,
-                position=index * width + workflow,
-                state=ExecutionState.FAILED,
-                code=one.code,
-                message=one.message,
-                object_key=one.entry,
-                source_etag="",
-                attempt=1,
-                started_ms=now_ms,
-                ended_ms=now_ms,
-                nodes=pack_outcomes(
-                    [
-                        NodeOutcome(
-                            number=1,
-                            state=ExecutionState.FAILED,
-                            code=one.code,
-                            message=one.message,
-                        )
-                    ]
-                ),
-            )
+        failed_row(
+            (job.number, number, index * width + workflow),
+            one.entry,
+            NodeOutcome(number=1, state=ExecutionState.FAILED, code=one.code, message=one.message),
+            attempt=1,
+            span=Span(now_ms, now_ms),
         )
         for index, one in enumerate(failed)
         for workflow in range(width)

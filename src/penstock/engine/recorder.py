@@ -10,7 +10,7 @@ from penstock.domain.errors import WorkerCrashedError
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters
 from penstock.domain.planning import unpack_objects
-from penstock.domain.records import ExecutionRow, pack_outcomes
+from penstock.domain.records import ExecutionRow, Span, failed_row
 from penstock.domain.states import ExecutionState
 from penstock.engine.executor import WorkerDied
 from penstock.engine.outbox import Outbox
@@ -102,31 +102,24 @@ class Recorder:
         (listed,) = unpack_objects(died.assignment.objects, chunk.start, 1)
         error = WorkerCrashedError(attempts=chunk.attempts, cause=died.cause)
         now_ms = self._now_ms()
-        node = NodeOutcome(
+        span = Span(chunk.leased_ms or now_ms, now_ms)
+        outcome = NodeOutcome(
             number=1,
             state=ExecutionState.FAILED,
             code=error.code,
             message=str(error),
-            started_ms=chunk.leased_ms or now_ms,
-            ended_ms=now_ms,
+            started_ms=span.started_ms,
+            ended_ms=span.ended_ms,
         )
+        first = chunk.start * workflows
         rows = [
-            tuple(
-                ExecutionRow(
-                    job=chunk.job,
-                    chunk=chunk.origin,
-                    position=chunk.start * workflows + index,
-                    state=ExecutionState.FAILED,
-                    code=error.code,
-                    message=str(error),
-                    object_key=listed.key.encode("utf-8", "backslashreplace").decode(),
-                    source_etag="",
-                    attempt=chunk.attempts,
-                    started_ms=chunk.leased_ms or now_ms,
-                    ended_ms=now_ms,
-                    nodes=pack_outcomes([node]),
-                )
+            failed_row(
+                (chunk.job, chunk.origin, position),
+                listed.key,
+                outcome,
+                attempt=chunk.attempts,
+                span=span,
             )
-            for index in range(workflows)
+            for position in range(first, first + workflows)
         ]
         return ChunkOutcome(chunk=chunk, done=1, rows=rows, seconds=0.0)

@@ -16,7 +16,7 @@ from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Job
 from penstock.domain.planning import unpack_objects
 from penstock.domain.records import pack_outcomes
-from penstock.domain.selection import ObjectInfo, extension_of
+from penstock.domain.selection import ObjectInfo, extension_of, showable
 from penstock.engine.plan import Plan, PlannedWorkflow, prepare
 from penstock.engine.walk import Walk, summary
 from penstock.engine.workspace import Control, SourceObject
@@ -178,8 +178,8 @@ class Runner:
             position,
             state.value,
             code,
-            _showable(message),
-            _showable(key),
+            showable(message),
+            showable(key),
             source.version,
             chunk.attempts,
             started_ms,
@@ -190,8 +190,3 @@ class Runner:
 
 def _report_part(report: Callable[[float], None], index: int, size: int, part: float) -> None:
     report((index + part) / size)
-
-
-def _showable(text: str) -> str:
-    """Text that the database can hold: undecodable bytes of a file name are escaped."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

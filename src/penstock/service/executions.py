@@ -14,6 +14,7 @@ from penstock.domain.planning import unpack_objects
 from penstock.domain.records import ExecutionRow
 from penstock.domain.refusals import ResourceNotFoundError
 from penstock.domain.requests import ExecutionQuery, JobQuery
+from penstock.domain.selection import showable
 from penstock.domain.showing import show_nodes, show_recorded
 from penstock.domain.states import (
     FINAL_EXECUTION_STATES,
@@ -99,7 +100,7 @@ class ExecutionService:
             for chunk in chunks.unsealed_chunks(transaction, job.number, is_ascending=True):
                 packed = chunks.packed_objects(transaction, job.number, chunk.origin)
                 planned = unpack_objects(packed, chunk.start, min(chunk.size, most - len(keys)))
-                keys += [_showable(listed.key) for listed in planned]
+                keys += [showable(listed.key) for listed in planned]
                 if len(keys) >= most:
                     break
         return keys
@@ -108,10 +109,6 @@ class ExecutionService:
 def _is_listed(job: Job) -> bool:
     """Whether the executions of a job are told as such; a single job is a node job only."""
     return not job.is_single
-
-
-def _showable(key: str) -> str:
-    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def _read_token(token: str) -> Place | None:
@@ -250,7 +247,7 @@ def _pending_stream(
         for position in positions if query.is_ascending else reversed(positions):
             place = Place(job.number, chunk.origin, position)
             key = objects[position // width - chunk.start].key
-            if query.object_key and _showable(key) != query.object_key:
+            if query.object_key and showable(key) != query.object_key:
                 continue
             if after is not None and (place <= after if query.is_ascending else place >= after):
                 continue
@@ -288,7 +285,7 @@ def _pending(
         run_id=job.address(chunk.origin, position).encode("i"),
         job=job,
         workflow=workflow,
-        object_key=_showable(key),
+        object_key=showable(key),
         state=state,
         code="Cancel" if is_cancelled else "Success",
         message="",

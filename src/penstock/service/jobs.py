@@ -22,7 +22,7 @@ from penstock.domain.refusals import (
     TargetNotBoundError,
 )
 from penstock.domain.requests import JobQuery, JobRequest, name_faults
-from penstock.domain.selection import ObjectFilter, ObjectInfo
+from penstock.domain.selection import ObjectFilter, ObjectInfo, showable
 from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final
 from penstock.domain.workflows import parse_topology, topology_digest
 from penstock.service.buckets import BucketService, check_open, queue_ids
@@ -125,7 +125,7 @@ class JobService:
     def _start(
         self, bucket: str, workflow_id: str, found: ObjectInfo, *, name: str, is_bounded: bool
     ) -> str:
-        shown = found.key.encode("utf-8", "backslashreplace").decode()  # the plan has it exactly
+        shown = showable(found.key)  # the plan has it exactly
         request = JobRequest(
             bucket=bucket,
             name=name,

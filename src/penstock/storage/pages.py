@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from penstock.domain.errors import InvalidArgumentError
-from penstock.domain.selection import ObjectInfo
+from penstock.domain.selection import ObjectInfo, showable
 
 PAGE_SIZE = 1000
 MAX_ENTRY_CHARACTERS = 1024
@@ -60,7 +60,7 @@ class Source(Protocol):
 
 def make_failed(entry: str, code: str, message: str) -> FailedEntry:
     """A failed entry with its text made short and printable."""
-    shown = entry[:MAX_ENTRY_CHARACTERS].encode("utf-8", "backslashreplace").decode()
+    shown = showable(entry[:MAX_ENTRY_CHARACTERS])
     return FailedEntry(shown[:MAX_ENTRY_CHARACTERS], code, message)
 
 
