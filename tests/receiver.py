@@ -19,6 +19,7 @@ class Received:
 
     Attributes:
         path: Path and query, as they came.
+        method: POST or GET.
         headers: By lower-case name.
         body: As it came.
     """
@@ -26,6 +27,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def event_id(self) -> str:
@@ -50,11 +52,13 @@ class Answered:
 
     Attributes:
         status: HTTP status.
-        headers: Besides the length of the body, which is empty.
+        headers: Besides the length of the body.
+        body: Empty for most.
     """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 Answer = Callable[[Received], Answered]
@@ -99,20 +103,26 @@ def receive(port: int = 0) -> Iterator[Receiver]:
     receiver: Receiver
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             size = int(self.headers.get("Content-Length", "0"))
             request = Received(
                 path=self.path,
                 headers={name.lower(): value for name, value in self.headers.items()},
                 body=self.rfile.read(size),
+                method=self.command,
             )
             receiver.received.append(request)
             answered = receiver.answer(request)
             self.send_response(answered.status)
             for name, value in answered.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.send_header("Content-Length", str(len(answered.body)))
+            with contextlib.suppress(OSError):  # who asked may be gone
+                self.end_headers()
+                self.wfile.write(answered.body)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -7,17 +7,47 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from penstock.domain.addresses import parse_allowed
+from penstock.domain.callback_rules import url_faults
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.quotas import Quotas
+
+_CLUSTER_CHUNKS = 1000
+
+
+class RayNeeds(BaseModel):
+    """What an operation needs of the node of a cluster that runs it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpus: float = Field(default=1.0, gt=0, le=1024)
+    gpus: float = Field(default=0.0, ge=0, le=64)
+    memory_bytes: int = Field(default=0, ge=0)
+
+    @field_validator("cpus", "gpus")
+    @classmethod
+    def _check_precision(cls, value: float) -> float:
+        if round(value, 4) != value:
+            message = "must have no more than four decimals"
+            raise ValueError(message)
+        return value
+
+    @field_validator("gpus")
+    @classmethod
+    def _check_whole(cls, value: float) -> float:
+        if value > 1 and not value.is_integer():
+            message = "must be whole above 1"
+            raise ValueError(message)
+        return value
 
 
 class Settings(BaseSettings):
@@ -41,10 +71,45 @@ class Settings(BaseSettings):
         pattern="^([0-9a-fA-F]{64})?$",
         description="What the secrets of access keys are sealed with: 64 hex digits.",
     )
-    database: str = Field("", description="Database URL; empty for SQLite in the data folder.")
-    engine: str = Field("local", pattern="^local$", description="Who runs chunks: `local`.")
+    database: str = Field(
+        "",
+        repr=False,
+        pattern=r"^((postgresql|postgres|postgresql\+psycopg)://.*)?$",
+        description="URL of a PostgreSQL database; empty for SQLite in the data folder.",
+    )
+    database_connections: int = Field(
+        16, ge=4, le=1000, description="Most connections of a process to the database server."
+    )
+    keep_jobs_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="How long jobs are kept behind their end, in seconds; 0 for ever.",
+    )
+    engine: str = Field(
+        "local", pattern="^(local|ray)$", description="Who runs chunks: `local` or `ray`."
+    )
     workers: int = Field(
         0, ge=0, le=1024, description="Worker processes; 0 for one a processor core."
+    )
+    ray_address: str = Field(
+        "",
+        pattern=r"^(auto|[^\s/:]+:[0-9]{1,5}|\[[0-9A-Fa-f:]+\]:[0-9]{1,5})?$",
+        description="Head of the Ray cluster, `HOST:PORT`; `auto` for the cluster that this "
+        "machine is a node of; empty for a Ray of its own on this machine.",
+    )
+    ray_places: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Most chunks that Ray has at once; 0 for as many as its cluster has room for.",
+    )
+    ray_scratch: str = Field(
+        "", description="Folder for scratch space on the nodes of a Ray cluster."
+    )
+    ray_needs: dict[str, RayNeeds] = Field(
+        default_factory=dict,
+        description="What nodes need to run operations, in place of what these ask for; in the "
+        "environment a JSON object.",
     )
     object_seconds: float = Field(
         6 * 3600.0, gt=0, description="Longest time for one node on one object, in seconds."
@@ -77,7 +142,8 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=100_000,
-        description="Most chunks of a queue at work; 0 for 10, or the workers if they are more.",
+        description="Most chunks of a queue at work; 0 for 10, or the workers if they are more; "
+        "on a Ray cluster for 1000, or `ray_places`.",
     )
     refuse_paused: bool = Field(
         default=False, description="Whether jobs for a paused queue are refused instead of held."
@@ -91,7 +157,10 @@ class Settings(BaseSettings):
         "host names, separated by commas; `*` for everywhere.",
     )
     callback_secret: str = Field(
-        "", repr=False, description="What callbacks are signed with; empty for no signature."
+        "",
+        repr=False,
+        description="What callbacks and calls of functions are signed with; empty for no "
+        "signature.",
     )
     callback_pause_seconds: float = Field(
         5.0, gt=0, description="Pause behind the first failed try of a callback; it doubles."
@@ -108,6 +177,20 @@ class Settings(BaseSettings):
     callback_connections: int = Field(
         16, ge=1, le=1024, description="Most callbacks that are sent at once."
     )
+    functions: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Functions of nodes of type SCF: from their names to the URLs that they "
+        "answer at; in the environment a JSON object.",
+    )
+    function_allow: str = Field(
+        "",
+        description="Where functions may have their answers fetched beyond their own hosts and "
+        "public addresses: networks, addresses and host names, separated by commas.",
+    )
+    function_seconds: float = Field(
+        900.0, gt=0, description="Longest time for one call of a function, in seconds."
+    )
     log_level: str = Field(
         "warning", pattern="^(debug|info|warning|error)$", description="Least severe log event."
     )
@@ -121,9 +204,17 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("callback_allow")
+    @field_validator("functions")
     @classmethod
-    def _check_callback_allow(cls, value: str) -> str:
+    def _check_functions(cls, value: dict[str, str]) -> dict[str, str]:
+        faults = [fault for name, url in value.items() for fault in url_faults(url, name)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return value
+
+    @field_validator("callback_allow", "function_allow")
+    @classmethod
+    def _check_allow(cls, value: str) -> str:
         try:
             parse_allowed(value)
         except InvalidArgumentError as error:
@@ -136,6 +227,13 @@ class Settings(BaseSettings):
         return self.workers or len(os.sched_getaffinity(0))
 
     @property
+    def _most_chunks(self) -> int:
+        """How many chunks are at work at once, at most; of a cluster nobody knows."""
+        if self.engine == "ray" and self.ray_address:
+            return self.ray_places or _CLUSTER_CHUNKS
+        return self.worker_count
+
+    @property
     def quotas(self) -> Quotas:
         """What calls are held to."""
         return Quotas(
@@ -144,7 +242,7 @@ class Settings(BaseSettings):
             templates=self.template_limit,
             running_jobs=self.running_job_limit,
             queue_size=self.queue_size,
-            queue_concurrency=self.queue_concurrency or max(10, self.worker_count),
+            queue_concurrency=self.queue_concurrency or max(10, self._most_chunks),
             is_pause_refused=self.refuse_paused,
         )
 
@@ -184,3 +282,6 @@ def read_settings(config: Path | None = None, **given: Any) -> Settings:  # noqa
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         raise InvalidArgumentError(*faults) from error
+    except SettingsError as error:  # a table in the environment that is no JSON
+        message = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+        raise InvalidArgumentError(message) from error

@@ -9,7 +9,8 @@ from pathlib import Path
 from qcloud_cos import CosConfig, CosS3Client
 
 from penstock.bootstrap.clock import now_ms
-from penstock.bootstrap.keys import RootKey, open_keys, open_sealer
+from penstock.bootstrap.databases import open_keys
+from penstock.bootstrap.keys import RootKey, open_sealer
 from penstock.bootstrap.system import System
 from penstock.domain.keys import NewSecret
 from penstock.service.keys import KeyService

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.bootstrap.keys import find_root_key, open_keys, open_sealer, root_key
+from penstock.bootstrap.databases import open_keys
+from penstock.bootstrap.keys import find_root_key, open_sealer, root_key
 from penstock.domain.errors import InvalidArgumentError, MasterKeyError
 from penstock.settings import read_settings
 

@@ -37,7 +37,7 @@ from penstock.domain import errors, refusals
         (errors.QueueSaturatedError("full"), "full"),
         (errors.SlowDownError(per_second=2.5), "2.5 calls a second"),
         (errors.AlreadyRunningError("/data"), "'/data'"),
-        (errors.LeaseLostError("chunk 3"), "chunk 3"),
+        (errors.LeaseLostError(7), "job 7"),
         (errors.UnsupportedInputError("k", "broken"), "k: broken"),
         (errors.ObjectNotFoundError("k"), "'k'"),
         (errors.KeyNotStorableError("k", "empty segment"), "empty segment"),

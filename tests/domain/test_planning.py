@@ -11,6 +11,7 @@ from penstock.domain.planning import (
     blend_seconds,
     has_placeholder,
     input_names,
+    last_chunk_size,
     leased_chunk_size,
     numbered_key,
     output_key,
@@ -84,6 +85,30 @@ def test_chunk_sizes_aim_at_two_seconds(previous: int, seconds: float) -> None:
 def test_first_lease_takes_one_object() -> None:
     """Before anything is measured one worker takes one object, however long the chunk."""
     assert leased_chunk_size(None) == 1
+
+
+@given(st.integers(1, 5000), st.integers(1, 16), st.floats(0.001, 10))
+def test_last_chunks_shrink_until_all_is_shared_out(
+    left: int, sharers: int, seconds: float
+) -> None:
+    """The last objects go out in ever smaller chunks, none below a quarter of a second."""
+    size = leased_chunk_size(seconds)
+    taken = []
+    while sum(taken) < left:
+        rest = left - sum(taken)
+        taken.append(min(rest, last_chunk_size(size, seconds, left=rest, sharers=sharers)))
+
+    assert sum(taken) == left
+    assert taken[:-1] == sorted(taken[:-1], reverse=True)
+    assert all(1 <= one <= size for one in taken)
+    assert all(one == size or one * seconds >= 0.25 for one in taken[:-1])
+
+
+def test_last_chunk_is_half_of_a_fair_share() -> None:
+    """Forty objects of 50 ms for two workers are not taken at once by the first that asks."""
+    assert last_chunk_size(40, 0.05, left=40, sharers=2) == 10
+    assert last_chunk_size(40, 0.05, left=400, sharers=2) == 40
+    assert last_chunk_size(40, 0.05, left=8, sharers=2) == 5
 
 
 def test_blend_starts_with_the_first_measure_and_follows_later_ones() -> None:

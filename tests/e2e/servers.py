@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess  # noqa: TID251  # the program under test is a child process
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Server:
         *,
         environment: Mapping[str, str] | None = None,
         workers: int = 2,
+        options: Sequence[str] = (),
     ) -> None:
         """A server that is not started yet.
 
@@ -53,12 +54,14 @@ class Server:
             bucket_url: What `BUCKET` is bound to.
             environment: Variables on top of this process's own.
             workers: How many worker processes it has.
+            options: More of the command line.
         """
         self.data = folder / "data"
         self._log = folder / "server.log"
         self._command = [
             *(*PROGRAM, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"),
             *("--bucket", f"{BUCKET}={bucket_url}", "--workers", str(workers)),
+            *options,
         ]
         self._environment = {
             **os.environ,

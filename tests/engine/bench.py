@@ -8,6 +8,7 @@ from penstock.domain.jobs import Job
 from penstock.domain.planning import pack_objects
 from penstock.domain.records import ExecutionRow
 from penstock.domain.selection import ObjectInfo
+from penstock.engine.control import Functions, no_functions
 from penstock.engine.runner import Assignment, ChunkOutcome, Runner
 from penstock.operations.base import Limits
 from penstock.storage.base import ObjectStore
@@ -60,6 +61,7 @@ class Bench:
         *,
         open_store: Callable[[str], ObjectStore] = open_store,
         retry_seconds: Sequence[float] = (),
+        functions: Functions = no_functions,
     ) -> None:
         self.runner = Runner(
             open_store=open_store,
@@ -67,9 +69,10 @@ class Bench:
             scratch=scratch,
             limits=Limits(seconds=60.0),
             retry_seconds=retry_seconds,
+            functions=functions,
         )
         self.is_cancelled: Callable[[], bool] = lambda: False
-        self.is_draining: Callable[[], bool] = lambda: False
+        self.may_begin: Callable[[int], bool] = lambda _index: True
         self.fractions: list[float] = []
 
     def run(self, assignment: Assignment) -> ChunkOutcome:
@@ -77,7 +80,7 @@ class Bench:
         return self.runner.run(
             assignment,
             is_cancelled=self.is_cancelled,
-            is_draining=self.is_draining,
+            may_begin=self.may_begin,
             report=self.fractions.append,
         )
 

@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Callable
 
+from penstock.domain.chunks import Chunk
 from penstock.domain.planning import unpack_objects
 from penstock.domain.selection import ObjectInfo
-from penstock.engine.executor import GivenBack, Progressed, Report, WorkerDied
+from penstock.engine.executor import CutShort, GivenBack, Progressed, Report, WorkerDied
 from penstock.engine.runner import Assignment, ChunkOutcome
 
 Answer = Callable[[Assignment], Report]
@@ -23,22 +24,24 @@ def keys_of(assignment: Assignment) -> list[str]:
 
 
 class ScriptedExecutor:
-    """Answers each chunk by a function, one a call of `reports`, unless it is held back."""
+    """Answers each chunk by a function, `at_once` a call of `reports`, unless it is held back."""
 
     def __init__(self, answer: Answer, *, places: int = 2) -> None:
         self.answer = answer
         self.places = places
         self.is_held = False
+        self.at_once = 1
         self.handed: deque[Assignment] = deque()
         self.submitted: list[Assignment] = []
         self.cancelled: set[int] = set()
         self.is_closed = False
-        self.progress: list[Progressed] = []
+        self.progress: list[Progressed | CutShort] = []
+        self.asked_to_cut: list[Chunk] = []
         self._is_draining = False
 
-    def free_places(self, *, is_short: bool) -> int:
+    def free_places(self, *, is_short: bool, is_single: bool = False) -> int:
         """Places that are not taken; short chunks get none of their own."""
-        del is_short
+        del is_short, is_single
         return max(0, self.places - len(self.handed))
 
     def submit(self, assignment: Assignment) -> None:
@@ -50,6 +53,10 @@ class ScriptedExecutor:
     def cancel(self, job: int) -> None:
         """Remember the job: its chunks come back as soon as they are not held."""
         self.cancelled.add(job)
+
+    def cut(self, chunk: Chunk) -> None:
+        """Remember the chunk."""
+        self.asked_to_cut.append(chunk)
 
     def drain(self) -> None:
         """Give everything back that is held."""
@@ -63,8 +70,8 @@ class ScriptedExecutor:
         if self._is_draining:
             found += [GivenBack(chunk=assignment.chunk) for assignment in self.handed]
             self.handed.clear()
-        elif self.handed and not self.is_held:
-            found.append(self.release())
+        elif not self.is_held:
+            found += [self.release() for _ in range(min(self.at_once, len(self.handed)))]
         return found
 
     def release(self) -> Report:

@@ -62,7 +62,8 @@ class TroubleStore(FolderStore):
 
     `kill`: it is killed; `exit`: it ends itself; `break`: an error that nobody expects; `hang`:
     it hears nothing any more; `gate`: it waits until the object `open` exists; `endless`: it reads
-    forever, but asks between the blocks whether to go on.
+    forever, but asks between the blocks whether to go on. The objects `hanging` and `waiting` tell
+    which process has come to a `hang` or a `gate`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -75,7 +76,7 @@ class TroubleStore(FolderStore):
             "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
             "exit": lambda: os._exit(3),
             "break": lambda: os.environ["NO_SUCH_ENTRY"],
-            "hang": threading.Event().wait,
+            "hang": self._hang,
             "gate": self._wait_for_gate,
         }
         name = key.partition(".")[0].partition("-")[0]
@@ -87,7 +88,12 @@ class TroubleStore(FolderStore):
         reader = super().open(key, start=start, length=length)
         return EndlessReader(reader) if key.startswith("endless") else reader
 
+    def _hang(self) -> None:
+        (self._folder / "hanging").write_text(str(os.getpid()))
+        threading.Event().wait()
+
     def _wait_for_gate(self) -> None:
+        (self._folder / "waiting").write_text(str(os.getpid()))
         while not (self._folder / "open").exists():
             threading.Event().wait(_POLL_SECONDS)
 

@@ -1,25 +1,28 @@
 """The engine over a real database and a real runner, with an executor that follows a script."""
 
 import contextlib
+import dataclasses
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from penstock.domain.errors import BackendError, InventoryError
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.records import ExecutionRow
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ChunkState, JobState
+from penstock.engine.batches import read_batches
 from penstock.engine.coordinator import Coordinator
 from penstock.engine.driving import LEASE_MS, MOST_EXPANSIONS
-from penstock.engine.executor import Executor, Progressed, Report
+from penstock.engine.executor import CutShort, Executor, Progressed, Report
 from penstock.engine.expander import Expander
 from penstock.engine.recorder import Recorder
-from penstock.engine.runner import Assignment
-from penstock.state import jobs, resources
+from penstock.engine.runner import Assignment, ChunkOutcome
+from penstock.state import job_leases, jobs, resources, schema
 from penstock.state.database import Database
 from penstock.storage.folder import FolderStore
 from penstock.storage.pages import Page, Source
@@ -84,7 +87,11 @@ class Plant:
         return Coordinator(
             self.database,
             executor,
-            Expander(self.database, source, now_ms=self.clock),
+            Expander(
+                self.database,
+                lambda job, speed: read_batches(source(job), job, speed),
+                now_ms=self.clock,
+            ),
             Recorder(now_ms=self.clock),
             owner=owner,
             now_ms=self.clock,
@@ -520,6 +527,128 @@ def test_coordinator_that_lost_its_lease_changes_nothing(plant: Plant) -> None:
     assert ended.counters == Counters(total=10, succeeded=10)
 
 
+def test_coordinator_that_lost_its_lease_plans_nothing_more(plant: Plant) -> None:
+    """An expansion that wakes up late adds nothing to the plan of the one that took over."""
+    objects = make_objects(30)
+    late = GatedSource(ListSource([*objects], page_size=10))
+    job = plant.job()
+    held = plant.executor()
+    held.is_held = True
+    first = plant.coordinator(held, owner="e1", open_source=lambda _job: late)
+    plant.drive(first, late.entered.is_set, "the first expansion")
+    plant.clock.move(LEASE_MS / 1000 + 1)
+    second = plant.coordinator(
+        plant.executor(), owner="e2", open_source=lambda _job: ListSource([*objects])
+    )
+    ended = plant.finish(second, job)
+
+    late.gate.set()
+    plant.drive(first, lambda: not first._driving.driven, "the loss")
+
+    assert ended.counters.total == 30
+    assert stored(plant.database, job) == ended
+
+
+def test_coordinator_goes_on_with_the_rest_when_it_loses_one_job(plant: Plant) -> None:
+    """Reports of a job that was lost are dropped, and those of others recorded all the same."""
+    put(plant.bucket, *(f"{number:02}.bin" for number in range(4)))
+    lost, kept = plant.job(number=1), plant.job(number=2)
+    executor = plant.executor()
+    executor.places = 8
+    executor.is_held = True
+    coordinator = plant.coordinator(executor)
+    plant.drive(
+        coordinator,
+        lambda: {one.job.number for one in executor.handed} == {lost.number, kept.number},
+        "a chunk of each at work",
+    )
+    coordinator._looked_at = float("inf")  # it does not look: the write itself must tell
+    with plant.database.write() as transaction:
+        transaction.execute(
+            update(schema.jobs)
+            .where(schema.jobs.c.number == lost.number)
+            .values(epoch=schema.jobs.c.epoch + 1, lease_owner="e2", lease_until_ms=1 << 60)
+        )
+
+    executor.is_held = False
+    plant.drive(coordinator, lambda: recorded(plant.database, kept), "the other's outcome")
+
+    assert recorded(plant.database, lost) == []
+    assert lost.number in executor.cancelled
+
+
+def test_coordinator_records_an_outcome_that_is_refused_as_failed(plant: Plant) -> None:
+    """One outcome that no database takes becomes a failure, and holds up no other."""
+    put(plant.bucket, *(f"{number:02}.bin" for number in range(12)))
+    job = plant.job()
+
+    def answer(assignment: Assignment) -> Report:
+        outcome = plant.bench.run(assignment)
+        if "07.bin" not in keys_of(assignment):
+            return outcome
+        poisoned = [(*row[:3], "NoSuchState", *row[4:]) for row in outcome.rows]
+        return dataclasses.replace(outcome, rows=poisoned)
+
+    executor = plant.executor(answer)
+    executor.at_once = 2
+    ended = plant.finish(plant.coordinator(executor), job)
+
+    rows = {row.object_key: row for row in recorded(plant.database, job)}
+    assert len(rows) == 12
+    assert rows["07.bin"].code == "OutcomeRefused"
+    assert rows["00.bin"].state == "Success"
+    assert ended.counters.failed >= 1
+    assert ended.counters.succeeded + ended.counters.failed == 12
+
+
+def test_coordinator_frees_what_waits_behind_a_slow_object(plant: Plant) -> None:
+    """A chunk that is late is cut behind its present object; others get the rest at once."""
+    put(plant.bucket, *(f"{number:02}.bin" for number in range(40)))
+    job = plant.job()
+
+    def answer_once(assignment: Assignment) -> Report:
+        executor.is_held = True
+        return plant.bench.run(assignment)
+
+    executor = plant.executor(answer_once)
+    executor.places = 1
+    coordinator = plant.coordinator(executor)
+    plant.drive(
+        coordinator,
+        lambda: any(one.chunk.size > 5 for one in executor.handed),
+        "a long chunk at work",
+    )
+    slow = max(executor.handed, key=lambda one: one.chunk.size)
+    driven = coordinator._driving.driven[job.number]
+    held = driven.at_work[slow.chunk.number]
+
+    driven.at_work[slow.chunk.number] = dataclasses.replace(held, late_at=0.0)
+    plant.look(coordinator)
+    executor.progress.append(CutShort(chunk=slow.chunk, size=1))
+    plant.drive(coordinator, lambda: not executor.progress, "the answer")
+    plant.look(coordinator)
+    waiting = stored(plant.database, job).counters
+    executor.places = 20
+    executor.is_held = False
+    executor.answer = lambda one: (
+        dataclasses.replace(cut_to(plant.bench.run(one), 1), chunk=one.chunk)
+        if one.chunk == slow.chunk
+        else plant.bench.run(one)
+    )
+    ended = plant.finish(coordinator, job)
+
+    assert executor.asked_to_cut == [slow.chunk]
+    assert waiting.waiting >= slow.chunk.size - 1
+    assert ended.counters == Counters(total=40, succeeded=40)
+    assert len(recorded(plant.database, job)) == 40
+
+
+def cut_to(outcome: Report, size: int) -> ChunkOutcome:
+    """An outcome that ends behind its first objects."""
+    assert isinstance(outcome, ChunkOutcome)
+    return dataclasses.replace(outcome, done=size, rows=outcome.rows[:size])
+
+
 def test_coordinator_recovers_at_once_after_a_crash(plant: Plant) -> None:
     """An engine that knows itself alone takes back every claim without waiting for its end."""
     put(plant.bucket, *(f"{number:02}.bin" for number in range(10)))
@@ -541,7 +670,7 @@ def test_coordinator_recovers_at_once_after_a_crash(plant: Plant) -> None:
 def test_coordinator_keeps_its_lease_while_it_works(plant: Plant) -> None:
     """A claim is extended long before it runs out, so that nobody takes a job over."""
     put(plant.bucket, "a.bin")
-    job = plant.job()
+    plant.job()
     executor = plant.executor()
     executor.is_held = True
     first = plant.coordinator(executor, owner="e1")
@@ -551,33 +680,22 @@ def test_coordinator_keeps_its_lease_while_it_works(plant: Plant) -> None:
 
     for _ in range(5):
         plant.clock.move(LEASE_MS / 2000)
-        plant.drive(first, lambda: lease_left(plant, job) > LEASE_MS * 0.9, "the renewal")
+        plant.drive(first, lambda: lease_left(plant) > LEASE_MS * 0.9, "the renewal")
         second.step(0.0)
 
     assert other.submitted == []
 
 
-def lease_left(plant: Plant, job: Job) -> int:
+def lease_left(plant: Plant) -> int:
     """For how many milliseconds nobody else can have a job."""
     now_ms = plant.clock.now_ms
     low, high = 0, 2 * LEASE_MS
     while high - low > 1:
         middle = (low + high) // 2
-        if is_free(plant, job, now_ms + middle):
-            high = middle
-        else:
-            low = middle
+        with plant.database.read() as transaction:
+            is_free = job_leases.has_free_job(transaction, now_ms + middle)
+        low, high = (low, middle) if is_free else (middle, high)
     return low
-
-
-def is_free(plant: Plant, job: Job, now_ms: int) -> bool:
-    """Whether another engine could lease a job; it does not keep it."""
-    with pytest.raises(InterruptedError), plant.database.write() as transaction:  # noqa: PT012  # rolls back
-        won = jobs.lease_job_if_free(
-            transaction, job.number, "probe", now_ms=now_ms, until_ms=now_ms + 1
-        )
-        raise InterruptedError
-    return won
 
 
 def test_coordinator_saves_progress_while_all_places_are_taken(plant: Plant) -> None:

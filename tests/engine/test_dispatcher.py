@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.jobs import Job, JobType
-from penstock.engine.dispatcher import is_held, next_job
+from penstock.engine.dispatcher import Shares, is_held, next_job
 from tests.factories import make_id, make_job
 
 QUEUES = ("p1", "p2", "p3")
@@ -46,12 +46,27 @@ def may_run(job: Job, jobs: list[Job], in_flight: dict[int, int], limits: dict[s
     )
 
 
-@given(jobs=candidates(), in_flight=IN_FLIGHT, limits=LIMITS, exhausted=NUMBERS)
+SERVED = st.lists(st.tuples(st.integers(1, 6), st.floats(0, 9)), max_size=12)
+
+
+@given(jobs=candidates(), served=SERVED, in_flight=IN_FLIGHT, limits=LIMITS, exhausted=NUMBERS)
 def test_dispatcher_chooses_the_first_that_may_run(
-    jobs: list[Job], in_flight: dict[int, int], limits: dict[str, int], exhausted: set[int]
+    jobs: list[Job],
+    served: list[tuple[int, float]],
+    in_flight: dict[int, int],
+    limits: dict[str, int],
+    exhausted: set[int],
 ) -> None:
-    """A trigger goes first, then priority, then the least work at hand, then age."""
-    chosen = next_job(jobs, in_flight=in_flight, queue_limits=limits, exhausted=exhausted)
+    """A trigger goes first, then priority, then the job whose turn it is, then age."""
+    shares = Shares()
+    by_number = {job.number: job for job in jobs}
+    for number, seconds in served:
+        if number in by_number:
+            shares.serve(by_number[number], seconds)
+
+    chosen = next_job(
+        jobs, shares=shares, in_flight=in_flight, queue_limits=limits, exhausted=exhausted
+    )
 
     ready = [
         job
@@ -63,22 +78,33 @@ def test_dispatcher_chooses_the_first_that_may_run(
         return
     assert chosen in ready
     for other in ready:
-        assert rank(chosen, in_flight) <= rank(other, in_flight)
+        assert rank(chosen, shares) <= rank(other, shares)
 
 
-def rank(job: Job, in_flight: dict[int, int]) -> tuple[bool, int, int, int]:
+def rank(job: Job, shares: Shares) -> tuple[bool, int, float, int]:
     """The order in which jobs are served."""
     is_batch = job.type is not JobType.TRIGGER
-    return (is_batch, -job.priority, in_flight.get(job.number, 0), job.number)
+    return (is_batch, -job.priority, shares.turn(job), job.number)
 
 
-def deal(jobs: list[Job], rounds: int, limits: dict[str, int] | None = None) -> Counter[int]:
-    """Hand out chunks that never end; how many each job got."""
+def deal(
+    jobs: list[Job],
+    rounds: int,
+    limits: dict[str, int] | None = None,
+    *,
+    shares: Shares | None = None,
+    seconds: dict[int, float] | None = None,
+) -> Counter[int]:
+    """Hand out chunks that never end, of a second or of `seconds` each; how many each job got."""
+    shares = shares or Shares()
     in_flight: Counter[int] = Counter()
     for _ in range(rounds):
-        job = next_job(jobs, in_flight=in_flight, queue_limits=limits or {}, exhausted=())
+        job = next_job(
+            jobs, shares=shares, in_flight=in_flight, queue_limits=limits or {}, exhausted=()
+        )
         if job is None:
             break
+        shares.serve(job, (seconds or {}).get(job.number, 1.0))
         in_flight[job.number] += 1
     return in_flight
 
@@ -88,6 +114,44 @@ def test_dispatcher_shares_workers_between_equal_jobs() -> None:
     jobs = [make_job(number=number, id=make_id("b", number)) for number in (1, 2, 3)]
 
     assert deal(jobs, 9) == {1: 3, 2: 3, 3: 3}
+
+
+def test_dispatcher_shares_time_and_not_turns() -> None:
+    """A job whose chunks take four times as long gets a quarter of the turns."""
+    jobs = [make_job(number=number, id=make_id("b", number)) for number in (1, 2)]
+
+    assert deal(jobs, 10, seconds={1: 4.0, 2: 1.0}) == {1: 2, 2: 8}
+
+
+def test_dispatcher_shares_by_weight() -> None:
+    """A job of weight 3 gets three times the time of a job of weight 1."""
+    jobs = [make_job(number=1), make_job(number=2, weight=3)]
+
+    assert deal(jobs, 40) == {1: 10, 2: 30}
+
+
+def test_dispatcher_gives_a_late_job_its_share_and_no_more() -> None:
+    """A job that comes later does not make up for the time before it came."""
+    early, late = make_job(number=1), make_job(number=2)
+    shares = Shares()
+    deal([early], 100, shares=shares)
+
+    assert deal([early, late], 10, shares=shares) == {1: 5, 2: 5}
+
+
+def test_dispatcher_corrects_what_was_estimated() -> None:
+    """What a turn really cost decides whose turn is next, whatever was estimated before it."""
+    jobs = [make_job(number=number, id=make_id("b", number)) for number in (1, 2)]
+    shares, turns = Shares(), Counter[int]()
+
+    for _ in range(50):
+        job = next_job(jobs, shares=shares, in_flight={}, queue_limits={}, exhausted=())
+        assert job is not None
+        shares.serve(job, 1.0)
+        shares.correct(job, 3.0 if job.number == 1 else 0.0)
+        turns[job.number] += 1
+
+    assert turns == {1: 10, 2: 40}
 
 
 def test_dispatcher_serves_the_larger_priority_alone() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from penstock.domain.planning import FIRST_CHUNK, LARGEST_CHUNK, unpack_objects
 from penstock.domain.records import unpack_outcomes
 from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import ChunkState, ExecutionState
+from penstock.engine.batches import read_batches
 from penstock.engine.expander import Expander, Expansion
 from penstock.state import chunks
 from penstock.state.database import Database
@@ -30,7 +32,7 @@ def expand(
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Expansion:
     """Plan a job out of a source, from where it is."""
-    expander = Expander(database, lambda _job: source, now_ms=clock)
+    expander = Expander(database, partial(read_batches, source), now_ms=clock)
     return expander.expand(stored(database, job), is_stopped=is_stopped, planned=lambda: None)
 
 
@@ -121,7 +123,11 @@ def test_expander_tries_again_when_the_store_failed(database: Database, clock: C
         BreakingSource(source, pages=2, error=StoreError("list", "timed out")),
         source,
     ]
-    expander = Expander(database, lambda _job: sources.pop(0), now_ms=clock)
+    expander = Expander(
+        database,
+        lambda job, speed: read_batches(sources.pop(0), job, speed),
+        now_ms=clock,
+    )
 
     expansion = expander.expand(job, is_stopped=lambda: False, planned=lambda: None)
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from sqlalchemy import select  # looks at the table itself
@@ -6,6 +7,7 @@ from sqlalchemy import select  # looks at the table itself
 from penstock.domain.jobs import Job, JobType
 from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ExecutionState
+from penstock.engine.batches import read_batches
 from penstock.engine.executor import WorkerDied
 from penstock.engine.expander import Expander
 from penstock.engine.recorder import MOST_ATTEMPTS, Recorder
@@ -156,7 +158,7 @@ def test_outbox_tells_of_an_object_that_killed_its_workers(
     for _ in range(MOST_ATTEMPTS):
         found = died(database, job)
         with database.write() as transaction:
-            recorder.record_death(transaction, found, workflows=1)
+            recorder.record_death(transaction, job, found)
 
     assert places(database) == [(0, 1), (0, 0)]
 
@@ -167,7 +169,7 @@ def test_outbox_tells_of_entries_that_name_no_object(
 ) -> None:
     """A line of a list that cannot be used fails, and its failure is told."""
     job = store_job(database, job_with(asking(URL)))
-    expander = Expander(database, lambda _job: ListSource(list(entries)), now_ms=clock)
+    expander = Expander(database, partial(read_batches, ListSource(list(entries))), now_ms=clock)
 
     expander.expand(job, is_stopped=lambda: False, planned=lambda: None)
 
@@ -188,7 +190,7 @@ def test_outbox_has_nothing_of_a_chunk_whose_lease_was_lost(
     outcome = ChunkOutcome(chunk=late, done=1, rows=[tuple(row)], seconds=1.0)
 
     with database.write() as transaction:
-        won = Recorder(now_ms=clock).record(transaction, outcome, workflows=1, speed=None)
+        won = Recorder(now_ms=clock).record(transaction, job, outcome)
 
     assert not won
     assert queued(database) == []

@@ -8,7 +8,7 @@ from penstock.domain.states import ChunkState, ExecutionState
 from penstock.engine.executor import WorkerDied
 from penstock.engine.recorder import MOST_ATTEMPTS, Recorder
 from penstock.engine.runner import Assignment, ChunkOutcome
-from penstock.state import chunks
+from penstock.state import chunks, jobs
 from penstock.state.database import Database
 from tests.factories import make_job, make_packed, make_pinned, make_row
 from tests.state.stored import (
@@ -64,12 +64,12 @@ def outcome_of(
     )
 
 
-def record(
-    database: Database, recorder: Recorder, outcome: ChunkOutcome, *, workflows: int = 1
-) -> bool:
+def record(database: Database, recorder: Recorder, outcome: ChunkOutcome) -> bool:
     """Record in a transaction of its own."""
     with database.write() as transaction:
-        return recorder.record(transaction, outcome, workflows=workflows, speed=0.5)
+        job = jobs.find_job(transaction, outcome.chunk.job)
+        assert job is not None
+        return recorder.record(transaction, job, outcome, speed=0.5)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_recorder_gives_back_what_was_not_done(database: Database, recorder: Rec
     chunk = leased(database, job)
     done = outcome_of(chunk, *[ExecutionState.SUCCESS] * 2, workflows=2)
 
-    record(database, recorder, done, workflows=2)
+    record(database, recorder, done)
 
     (rest,) = unsealed(database, job)
     assert (rest.start, rest.size, rest.state) == (1, 2, ChunkState.PLANNED)
@@ -137,7 +137,7 @@ def test_recorder_changes_nothing_for_a_lost_lease(database: Database, recorder:
 
     won = record(database, recorder, outcome_of(late, *[ExecutionState.SUCCESS] * 2))
     with database.write() as transaction:
-        given = recorder.give_back(transaction, late, workflows=1)
+        given = recorder.give_back(transaction, job, late)
 
     assert not won
     assert not given
@@ -157,9 +157,7 @@ def died(database: Database, job: Job, chunk: Chunk) -> WorkerDied:
 def record_death(database: Database, recorder: Recorder, job: Job, chunk: Chunk) -> None:
     """Record a death in a transaction of its own."""
     with database.write() as transaction:
-        recorder.record_death(
-            transaction, died(database, job, chunk), workflows=len(job.workflows)
-        )
+        recorder.record_death(transaction, job, died(database, job, chunk))
 
 
 def test_recorder_cuts_a_chunk_that_killed_its_worker(

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from penstock.domain.addresses import AllowedTargets, parse_allowed
-from penstock.engine.sender import HttpSender, Reply, Resolver
+from penstock.engine.checked_http import Resolver
+from penstock.engine.sender import HttpSender, Reply
 from tests.receiver import Answered, Received, Receiver, closed_port, receive
 
 LOOPBACK = parse_allowed("127.0.0.0/8")

@@ -10,8 +10,8 @@ from penstock.domain.errors import (
     StoreError,
 )
 from penstock.domain.selection import ObjectInfo
+from penstock.engine.control import Control
 from penstock.engine.workspace import (
-    Control,
     Destination,
     NodeInput,
     NodeResults,
@@ -132,6 +132,56 @@ def test_workspace_refuses_an_object_of_another_bucket(bay: Bay) -> None:
         bay.workspace().fetch_other("https://elsewhere.example.com/x")
     with pytest.raises(ObjectNotFoundError):
         bay.workspace().fetch_other("gone.bin")
+
+
+def test_workspace_lends_another_object_for_a_moment(bay: Bay, scratch: Path) -> None:
+    """What was downloaded to be lent is gone afterwards."""
+    workspace = bay.workspace()
+
+    with workspace.borrow_other("side/b.bin") as (found, path):
+        content = path.read_bytes()
+        assert path.is_relative_to(scratch)
+
+    assert (found.key, content) == ("side/b.bin", b"abc")
+    assert not path.exists()
+
+
+def test_workspace_lends_a_near_object_where_it_lies(bucket: Path, scratch: Path) -> None:
+    """A folder's own file is lent as it is, and stays."""
+    workspace = Bay(FolderStore(bucket), scratch).workspace()
+
+    with workspace.borrow_other("side/b.bin") as (found, path):
+        assert path == bucket / "side/b.bin"
+
+    assert path.exists()
+    assert found.size_bytes == path.stat().st_size
+
+
+def test_workspace_lends_nothing_of_another_bucket(bay: Bay) -> None:
+    """A URL has to be one of the job's bucket."""
+    with pytest.raises(InvalidParamsError):
+        bay.workspace().borrow_other("https://other-1250000000.cos.r.myqcloud.com/side/b.bin")
+
+
+def test_workspace_lists_the_bucket(bay: Bay) -> None:
+    """Objects are listed by prefix."""
+    keys = [found.key for found in bay.workspace().list_objects("s")]
+
+    assert keys == ["side/b.bin"]
+
+
+def test_workspace_publishes_under_any_key(bay: Bay, bucket: Path) -> None:
+    """An operation may choose keys itself, but never that of the source."""
+    workspace = bay.workspace(patterns={})
+    path = file_in(workspace)
+
+    made = workspace.publish_as(path, "any/where.txt")
+
+    assert (made.key, made.bucket, made.target) == ("any/where.txt", BUCKET, "Object")
+    assert (bucket / "any/where.txt").read_bytes() == b"made"
+    assert workspace.is_source_bucket
+    with pytest.raises(InvalidParamsError, match="source"):
+        workspace.publish_as(path, "in/a.bin")
 
 
 def test_workspace_of_a_result_reads_that_result(bay: Bay, tmp_path: Path) -> None:

@@ -66,5 +66,5 @@ def record(
     ]
     outcome = ChunkOutcome(chunk=chunk, done=size, rows=list(placed), seconds=1.0)
     with database.write() as transaction:
-        assert recorder.record(transaction, outcome, workflows=len(job.workflows), speed=None)
+        assert recorder.record(transaction, job, outcome)
     return job

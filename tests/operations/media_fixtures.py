@@ -32,6 +32,17 @@ _MOSTLY_PLAIN = (
     "color=white:s=160x120:r=5:d=4[c];[a][b][c]concat=n=3"
 )
 _HDR = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
+_ZOOM = "mandelbrot=s=320x240:r=5:end_scale=0.1,trim=duration=1"
+_DULL = "lutyuv=y='70+val/4':u='96+val/4':v='96+val/4'"
+_CAST = "lutyuv=u='clip(val+24,16,240)':v='clip(val-20,16,240)'"
+_TO_709 = "zscale=m=bt709:p=bt709:t=bt709:r=tv:pin=bt709:tin=bt709,format=yuv420p"
+_SCENES = (
+    "color=0x404040:s=160x120:r=10:d=10[still];testsrc2=s=160x120:r=10:d=10,format=gray[moving];"
+    "[still][moving]overlay=enable='eq(mod(floor(t/2),2),1)',format=yuv420p,"
+    "geq=lum='lum(X,Y)':cb='128+80*eq(floor(T/2),1)-40*eq(floor(T/2),3)'"
+    ":cr='128-40*eq(floor(T/2),1)+80*eq(floor(T/2),3)'"
+)
+_QUIET_AND_LOUD = "sine=f=440:r=44100:d=10,volume='if(eq(mod(floor(t/2),2),1),4,0.01)':eval=frame"
 _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 
 _RECIPES: Mapping[str, tuple[str, ...]] = {
@@ -54,6 +65,9 @@ _RECIPES: Mapping[str, tuple[str, ...]] = {
     "sparse.mkv": ("-i", "sparse.mp4", "-c", "copy"),
     "numbered.h264": ("-i", "numbered.mp4", "-c", "copy"),
     "corners.mp4": ("-f", "lavfi", "-i", _CORNERS, *_H264, "-qp", "1"),
+    "corners709.mp4": (
+        *("-f", "lavfi", "-i", f"{_CORNERS},format=gbrp,{_TO_709}", *_H264, "-qp", "1"),
+    ),
     "turned.mp4": ("-display_rotation", "-90", "-i", "corners.mp4", "-c", "copy"),
     "mirrored.mp4": ("-display_hflip", "-i", "corners.mp4", "-c", "copy"),
     "wide_pixels.mp4": (
@@ -84,11 +98,31 @@ _RECIPES: Mapping[str, tuple[str, ...]] = {
         *("-f", "lavfi", "-i", _SLOW, "-f", "lavfi", "-i", "sine=f=440:r=44100:d=12"),
         *(*_H264, "-qp", "1", "-g", "10", "-c:a", "aac"),
     ),
+    # Fine detail; its half, in which some of it is lost; little contrast; a cast; soft edges.
+    "detail.mkv": ("-f", "lavfi", "-i", f"{_ZOOM},format=yuv420p", "-c:v", "ffv1"),
+    "half.mkv": ("-i", "detail.mkv", "-vf", "scale=160:120:flags=area", "-c:v", "ffv1"),
+    "dull.mp4": ("-f", "lavfi", "-i", f"{_PICTURES},{_DULL}", *_H264, "-qp", "1", "-t", "0.4"),
+    "cast.mp4": ("-f", "lavfi", "-i", f"{_PICTURES},{_CAST}", *_H264, "-qp", "1", "-t", "0.4"),
+    "soft.mp4": (
+        *("-f", "lavfi", "-i", f"{_PICTURES},gblur=sigma=1.5", *_H264, "-qp", "1", "-t", "0.4"),
+    ),
+    "uneven.mkv": (
+        *("-f", "lavfi", "-i", f"testsrc2=s=162x122:r={FPS}:d=1"),
+        *("-vf", "format=yuv420p,crop=161:121:exact=1", "-c:v", "ffv1"),
+    ),
+    # Five scenes of two seconds: only in the second, blue, and the fourth, red, does anything
+    # move, and there it is loud.
+    "highlights.mp4": (
+        *("-f", "lavfi", "-i", _SCENES, "-f", "lavfi", "-i", _QUIET_AND_LOUD),
+        *(*_H264, "-qp", "4", "-g", "10", "-c:a", "aac", "-t", "10"),
+    ),
+    "full_hd.mp4": ("-f", "lavfi", "-i", "color=gray:s=1920x1080:r=5:d=0.4", *_H264),
     "picture.jpg": ("-f", "lavfi", "-i", "testsrc2=s=160x120:d=0.04", "-frames:v", "1"),
 }  # fmt: skip
 _SOURCES = {
     **dict.fromkeys(("numbered.ts", "numbered.mkv", "numbered.h264"), "numbered.mp4"),
     **dict.fromkeys(("sparse.ts", "sparse.mkv"), "sparse.mp4"),
+    "half.mkv": "detail.mkv",
     **dict.fromkeys(("turned.mp4", "mirrored.mp4"), "corners.mp4"),
 }
 

@@ -392,8 +392,8 @@ _ONE: Tree = {"Url": "a.mp4"}
         (_tree(_ONE, DirectConcat="maybe"), "ConcatTemplate.DirectConcat"),
         (_tree(_ONE, Video={"Remove": "true"}, Audio={"Remove": "true"}), "Video or Audio"),
         (_tree(_ONE, SceneChangeInfo={"Mode": "FADE"}), "SceneChangeInfo.Mode must be Default"),
-        (_tree(_ONE, AudioMix={"AudioSource": "a.mp3"}), "AudioMix must be absent"),
-        (_tree(_ONE, AudioMixArray=[{"AudioSource": "a.mp3"}]), "AudioMixArray must be absent"),
+        (_tree(_ONE, AudioMix={"MixMode": "Once"}), "AudioMix.*AudioSource must be given"),
+        (_tree(_ONE, AudioMixArray=[{"AudioSource": "a"}] * 3), "AudioMixArray .*at most 2"),
     ],
 )
 def test_concat_refuses_wrong_params(tree: Tree, named: str) -> None:

@@ -1,6 +1,7 @@
 """FileHashCode."""
 
 import hashlib
+import lzma
 import os
 from pathlib import Path
 
@@ -32,6 +33,45 @@ def test_file_hash_is_that_of_the_bytes(tmp_path: Path, algorithm: str, size: in
     assert facts["FileSize"] == str(size)
     assert facts["Etag"] == workspace.etag()
     assert not result.outputs
+
+
+def _crc64(content: bytes) -> int:
+    """CRC-64/XZ, a bit at a time."""
+    value = (1 << 64) - 1
+    for byte in content:
+        value ^= byte
+        for _ in range(8):
+            value = (value >> 1) ^ (0xC96C5795D7870F42 if value & 1 else 0)
+    return value ^ ((1 << 64) - 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"123456789", os.urandom(3000), bytes(100_001)])
+def test_file_hash_knows_the_checksum_of_cos(tmp_path: Path, content: bytes) -> None:
+    """CRC64 is the decimal number that COS shows as `x-cos-hash-crc64ecma`."""
+    (tmp_path / "a.bin").write_bytes(content)
+
+    result = OPERATION.run(
+        OPERATION.parse(_params(Type="crc64")), FolderWorkspace(tmp_path, "a.bin")
+    )
+
+    assert result.facts["FileHashCodeResult"]["CRC64"] == str(_crc64(content))
+
+
+def test_file_hash_checksum_grows_over_blocks(tmp_path: Path) -> None:
+    """A file of several blocks has the checksum that the format of xz keeps of the same bytes."""
+    content = os.urandom(1 << 10) * 2050
+    (tmp_path / "a.bin").write_bytes(content)
+    packed = lzma.compress(content, check=lzma.CHECK_CRC64)
+    footer_bytes = 12
+    index_bytes = (int.from_bytes(packed[-8:-4], "little") + 1) * 4
+    kept = packed[: -footer_bytes - index_bytes][-8:]
+
+    result = OPERATION.run(
+        OPERATION.parse(_params(Type="CRC64")), FolderWorkspace(tmp_path, "a.bin")
+    )
+
+    checksum = result.facts["FileHashCodeResult"]["CRC64"]
+    assert checksum == str(int.from_bytes(kept, "little"))
 
 
 def test_file_hash_tells_when_the_object_was_modified(tmp_path: Path) -> None:

@@ -125,21 +125,6 @@ def test_undecodable_file_names_are_read(tmp_path: Path) -> None:
     assert rendered(tmp_path, name, "imageMogr2/thumbnail/60x").image.size == (60, 40)
 
 
-def test_heif_is_written_or_refused_clearly(tmp_path: Path) -> None:
-    """Where libvips cannot write HEVC, the refusal says so and names a way out."""
-    quarters().save(tmp_path / "in.png")
-
-    try:
-        path, _ = execute(tmp_path, "in.png", "imageMogr2/format/heif")
-    except InvalidParamsError as error:
-        refusal = str(error)
-    else:
-        refusal = ""
-        assert path.stat().st_size
-
-    assert not refusal or ("HEVC" in refusal and "format/avif" in refusal)
-
-
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("tail", ["", "/thumbnail/60x40!", "/format/png"])
 def test_auto_orient_applies_the_tag_and_resets_it(

@@ -10,6 +10,8 @@ from penstock.operations.base import Family, Kind, Result
 from penstock.operations.registry import OPERATIONS, find
 from tests.operations.workspace import FolderWorkspace
 
+WITHOUT_OUTPUT = {"Condition", "FileHashCode", "ImageInspect", "MediaInfo", "Noop", "SCF"}
+
 
 def test_registry_finds_each_operation_by_its_tag() -> None:
     """Tags are unique and lead to their operation; others lead nowhere."""
@@ -44,7 +46,7 @@ def test_operations_that_report_only_need_no_output(operation: object) -> None:
     found = find(tag)
 
     assert found is not None
-    assert found.needs_output == (tag not in {"FileHashCode", "MediaInfo", "Noop"})
+    assert found.needs_output == (tag not in WITHOUT_OUTPUT)
 
 
 def test_noop_does_not_touch_its_object(tmp_path: Path) -> None:

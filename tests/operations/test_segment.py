@@ -263,12 +263,12 @@ def test_segment_holds_to_its_limits(media: MediaFolder, tmp_path: Path) -> None
         (_tree("mp4", StartTime="-1"), "Segment.StartTime"),
         (_tree("mp4", StartTime="5", EndTime="5"), "Segment.EndTime must be above StartTime"),
         (
-            {"Segment": {"Format": "hls", "HlsEncrypt": {"IsHlsEncrypt": "true"}}},
-            "HlsEncrypt.IsHlsEncrypt must be false",
+            {"Segment": {"Format": "mp4", "HlsEncrypt": {"IsHlsEncrypt": "true"}}},
+            "HlsEncrypt must be off: mp4",
         ),
         (
-            {"Segment": {"Format": "mp4", "AIGCMetadata": {"Label": "1"}}},
-            "AIGCMetadata must be absent",
+            {"Segment": {"Format": "ts", "AIGCMetadata": {"Label": "1"}}},
+            "AIGCMetadata must be absent.*ContentProducer must be given",
         ),
         (
             {**_tree("mp4", Duration="5"), "Output": {"Object": "a.mp4"}},

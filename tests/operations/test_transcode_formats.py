@@ -20,6 +20,7 @@ __all__ = ["media"]
 _PAIRS = [
     (name, video, audio)
     for name, container in CONTAINERS.items()
+    if name != "dash"  # several files, which PyAV cannot follow: see test_transcode_streams
     for video in container.videos or (None,)
     for audio in container.audios
 ]

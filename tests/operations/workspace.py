@@ -7,8 +7,10 @@ lands below `published/`, under the same keys.
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from penstock.domain.errors import (
@@ -17,7 +19,8 @@ from penstock.domain.errors import (
     ObjectNotFoundError,
 )
 from penstock.domain.executions import OutputObject
-from penstock.operations.base import Limits
+from penstock.domain.selection import ObjectInfo
+from penstock.operations.base import Branch, Limits
 
 _PLACEHOLDER = re.compile(r"\$?\{(\w+)\}")
 _DEFAULT_OUTPUTS = {"Object": "${InputPath}/${InputName}_out.${Ext}"}
@@ -31,8 +34,12 @@ class FolderWorkspace:
         published: Folder that holds what was published, by key.
         published_paths: What was published, in order.
         reports: Every fraction reported, in order.
+        branches: What the nodes before have kept.
+        is_source_bucket: Whether published objects count as those of the bucket.
         cancel_after: How many more checkpoints pass before the attempt counts as cancelled;
             None is never.
+        called: Functions that were called, and what was said of each.
+        answer: What every function answers.
     """
 
     def __init__(
@@ -54,6 +61,10 @@ class FolderWorkspace:
         self.published_paths: list[Path] = []
         self.reports: list[float] = []
         self.cancel_after: int | None = None
+        self.called: list[tuple[str, Mapping[str, str]]] = []
+        self.answer: Any = {}
+        self.is_source_bucket = True
+        self.branches: list[Branch] = []
 
     def fetch(self) -> Path:
         """The input file."""
@@ -61,10 +72,26 @@ class FolderWorkspace:
 
     def fetch_other(self, key_or_url: str) -> Path:
         """Another file of the folder, by key or by any URL whose path is its key."""
-        is_url = re.match(r"https?://", key_or_url)
-        return self._object(
-            unquote(urlsplit(key_or_url).path.lstrip("/")) if is_url else key_or_url
-        )
+        return self._object(_key_of(key_or_url))
+
+    @contextmanager
+    def borrow_other(self, key_or_url: str) -> Iterator[tuple[ObjectInfo, Path]]:
+        """Another file of the folder, lent."""
+        key = _key_of(key_or_url)
+        path = self._object(key)
+        yield _facts(key, path), path
+
+    def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
+        """The files of the folder that are neither scratch nor published, and what was."""
+        files = {
+            path.relative_to(root).as_posix(): path
+            for root in (self.published, self.folder)
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+        for key in sorted(files, key=lambda key: key.encode()):
+            if key.startswith(prefix) and not key.startswith(("scratch/", "published/")):
+                yield _facts(key, files[key])
 
     def etag(self) -> str:
         """MD5 of the input."""
@@ -73,6 +100,26 @@ class FolderWorkspace:
     def modified_ms(self) -> int:
         """Modification time of the input file."""
         return self.fetch().stat().st_mtime_ns // 1_000_000
+
+    def size_bytes(self) -> int:
+        """Size of the input file."""
+        return self._object(self.key).stat().st_size
+
+    def call_function(self, name: str, function: Mapping[str, str]) -> Any:  # noqa: ANN401  # JSON
+        """Note a call and give the answer."""
+        self.called.append((name, function))
+        return self.answer
+
+    def adopt(self, key: str) -> OutputObject:
+        """Another file of the folder as an output."""
+        path = self._object(key)
+        return OutputObject(
+            bucket=self.bucket,
+            key=key,
+            size_bytes=path.stat().st_size,
+            etag=_md5(path),
+            input_key=self.key,
+        )
 
     def publish(
         self,
@@ -95,6 +142,22 @@ class FolderWorkspace:
             target=target,
             input_key=self.key,
         )
+
+    def publish_as(self, path: Path, key: str) -> OutputObject:
+        """Copy a file of the scratch folder to a key."""
+        assert path.resolve().is_relative_to(self.scratch.resolve()), "published from elsewhere"
+        self._store(path, key)
+        return OutputObject(
+            bucket=self.bucket,
+            key=key,
+            size_bytes=path.stat().st_size,
+            etag=_md5(path),
+            input_key=self.key,
+        )
+
+    def planned_key(self, *, extension: str) -> str:
+        """Where the output goes."""
+        return self._expand("Object", extension=extension)
 
     def put_sidecar(self, path: Path, name: str) -> str:
         """Copy a file beside the output."""
@@ -165,6 +228,16 @@ class FolderWorkspace:
             pattern,
         )
         return re.sub("/+", "/", expanded).lstrip("/")
+
+
+def _key_of(key_or_url: str) -> str:
+    is_url = re.match(r"https?://", key_or_url)
+    return unquote(urlsplit(key_or_url).path.lstrip("/")) if is_url else key_or_url
+
+
+def _facts(key: str, path: Path) -> ObjectInfo:
+    found = path.stat()
+    return ObjectInfo(key, found.st_size, found.st_mtime_ns // 1_000_000)
 
 
 def _md5(path: Path) -> str:

@@ -40,10 +40,10 @@ class Ids:
 class Desk:
     """The services, and the few steps of an engine that their tests need."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Database | None = None) -> None:
         self.clock = Clock(NOW_MS)
         self.folder = folder
-        self.database = Database.open_sqlite(folder / "penstock.db")
+        self.database = database or Database.open_sqlite(folder / "penstock.db")
         ids = Ids()
         self.buckets = BucketService(self.database, open_store, now_ms=self.clock, new_id=ids)
         self.queues = QueueService(self.database, self.buckets, now_ms=self.clock)
@@ -110,13 +110,11 @@ class Desk:
         ]
         outcome = ChunkOutcome(chunk=chunk, done=done, rows=rows, seconds=1.0)
         with self.database.write() as transaction:
-            return Recorder(now_ms=self.clock).record(
-                transaction, outcome, workflows=width, speed=None
-            )
+            return Recorder(now_ms=self.clock).record(transaction, job, outcome)
 
     def give_back(self, job: Job, chunk: Chunk, *, is_attempt: bool = False) -> bool:
         """Release a chunk; one that counts an attempt is cut in half."""
         with self.database.write() as transaction:
             return Recorder(now_ms=self.clock).give_back(
-                transaction, chunk, workflows=len(job.workflows), is_attempt=is_attempt
+                transaction, job, chunk, is_attempt=is_attempt
             )

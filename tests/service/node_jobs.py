@@ -94,7 +94,7 @@ def end(desk: Desk, job: Job, chunk: Chunk, *states: ExecutionState, done: int =
             for index, listed in enumerate(unpack_objects(packed, chunk.start, done))
         ]
         outcome = ChunkOutcome(chunk=chunk, done=done, rows=rows, seconds=1.0)
-        Recorder(now_ms=desk.clock).record(transaction, outcome, workflows=1, speed=None)
+        Recorder(now_ms=desk.clock).record(transaction, job, outcome)
 
 
 def take_up(desk: Desk, found: NodeJob) -> tuple[Job, Chunk]:

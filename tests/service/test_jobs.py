@@ -6,10 +6,11 @@ from penstock.domain.refusals import (
     BucketNotBoundError,
     ResourceNotFoundError,
     TargetNotBoundError,
+    TemplateNotFoundError,
 )
 from penstock.domain.requests import JobQuery
 from penstock.domain.states import ExecutionState, JobEvent, JobState
-from penstock.domain.trees import Tree, child, text
+from penstock.domain.trees import Tree, child, children, text
 from penstock.domain.workflows import WorkflowState
 from penstock.service.jobs import is_ended
 from tests.factories import (
@@ -85,6 +86,47 @@ def test_job_pins_the_params_of_its_templates(desk: Desk) -> None:
     operation = child(child(child(pinned, "Nodes"), "hash"), "Operation")
     assert text(child(operation, "FileHashCodeConfig"), "Type") == "SHA1"
     assert desk.jobs.warnings(job) == []
+
+
+def test_job_pins_the_marks_of_its_templates(desk: Desk) -> None:
+    """Up to three templates of marks win over marks that are written out."""
+    ids: list[str | Tree] = [
+        desk.templates.create(BUCKET, f"mark{size}", "Watermark", _text_mark(size)).id
+        for size in ("10", "20")
+    ]
+    operation: Tree = {
+        "Transcode": {"Container": {"Format": "mp4"}, "Video": {"Codec": "H.264"}},
+        "Watermark": _text_mark("30"),
+        "WatermarkTemplateId": ids,
+        "Output": {"Object": "a.mp4"},
+    }
+    workflow = desk.workflow(make_topology({"n": make_node("Transcode", after_type=operation)}))
+
+    job = desk.jobs.create(make_request(topology={}, workflow_ids=(workflow.id,)))
+
+    nodes = child(job.workflows[0].topology, "Nodes")
+    marks = children(child(child(nodes, "n"), "Operation"), "Watermark")
+    assert [text(child(mark, "Text"), "FontSize") for mark in marks] == ["10", "20"]
+
+
+def test_marks_must_come_from_templates_of_marks(desk: Desk) -> None:
+    """A template of something else, or of nothing, cannot be laid over a video."""
+    other = desk.templates.create(BUCKET, "sum", "FileHashCode", {"Type": "SHA1"})
+    for wanted, error in ((other.id, InvalidArgumentError), ("t9", TemplateNotFoundError)):
+        operation: Tree = {
+            "Transcode": {"Container": {"Format": "mp4"}, "Video": {"Codec": "H.264"}},
+            "WatermarkTemplateId": wanted,
+            "Output": {"Object": "a.mp4"},
+        }
+
+        with pytest.raises(error, match=wanted):
+            desk.workflow(make_topology({"n": make_node("Transcode", after_type=operation)}))
+
+
+def _text_mark(size: str) -> Tree:
+    text = {"Text": "a", "FontSize": size, "FontType": "arial.ttf", "FontColor": "0x000000"}
+    place = {"Type": "Text", "Pos": "Top", "LocMode": "Absolute"}
+    return {**place, "Text": {**text, "Transparency": "100"}}
 
 
 def test_job_runs_several_workflows_in_order(desk: Desk) -> None:

@@ -126,18 +126,23 @@ def test_list_is_filtered_by_state(
 ) -> None:
     """Each node counts by itself, and by the state that it is shown in."""
     outcomes = [(SUCCESS, SKIPPED), (SUCCESS, FAILED)]
+    made = []
     for number in range(4):
         job = new_batch(desk)
+        made.append(job.number)
         desk.plan(job, 1)
         chunk = desk.lease(job) if number < 3 else None
         if chunk is not None and number < 2:
             end(desk, job, chunk, *outcomes[number])
-    desk.node_jobs.cancel(BUCKET, create_one(desk).view.job_id)
-    end(desk, *take_up(desk, create_one(desk)), SKIPPED)
+    singles = [create_one(desk), create_one(desk)]
+    made += [one.execution.job.number for one in singles]
+    desk.node_jobs.cancel(BUCKET, singles[0].view.job_id)
+    end(desk, *take_up(desk, singles[1]), SKIPPED)
 
     found = listed(desk, states=states, is_ascending=True)
 
-    assert [f"{one.execution.job.number}:{one.view.node.number}" for one in found] == numbers
+    places = [(made.index(one.execution.job.number) + 1, one.view.node.number) for one in found]
+    assert [f"{job}:{node}" for job, node in places] == numbers
 
 
 def test_list_is_filtered_by_time_of_planning(desk: Desk) -> None:

@@ -100,6 +100,23 @@ def test_single_job_of_what_does_not_exist_is_refused(desk: Desk) -> None:
         )
 
 
+def test_single_job_that_packs_names_no_object(desk: Desk) -> None:
+    """FileCompress is planned over nothing, beside operations that read the object named."""
+    config = {"Flatten": "0", "Format": "zip", "Prefix": "in/"}
+    operation = {
+        "FileCompressConfig": config,
+        "Output": {"Region": "r", "Bucket": BUCKET, "Object": "o"},
+    }
+    rule = make_rule(tag="FileCompress", operation=operation)
+    both = NodeJobRequest(bucket=BUCKET, object_key=KEY, rules=(rule, make_hash_rule()))
+    alone = NodeJobRequest(bucket=BUCKET, object_key="", rules=(rule,))
+
+    made = [*desk.node_jobs.create(both), *desk.node_jobs.create(alone)]
+
+    assert [one.execution.object_key for one in made] == ["", KEY, ""]
+    assert desk.node_jobs.get(BUCKET, made[2].view.job_id) == made[2]
+
+
 def test_single_job_goes_through_the_queue_that_it_names(desk: Desk) -> None:
     """A queue id is taken instead of the family's default."""
     (queue,) = desk.queues.of_family(BUCKET, "file")

@@ -24,7 +24,7 @@ def test_rule_of_an_unknown_tag_names_the_tags_that_are_offered(tag: str) -> Non
     """A tag that this build lacks is refused, and the answer says which there are."""
     (fault,) = rule_faults(tag, {})
 
-    assert all(operation.tag in fault for operation in OPERATIONS)
+    assert all((one.tag in fault) != one.is_node_only for one in OPERATIONS)
     assert repr(tag) in fault or not tag
 
 
@@ -116,3 +116,9 @@ def test_rule_queue_of_another_family_is_unknown(desk: Desk, family: Family) -> 
 
     with desk.database.read() as transaction, pytest.raises(QueueNotFoundError, match=queue.id):
         rule_queue_ids(transaction, BUCKET, {family}, make_rule(queue_id=queue.id))
+
+
+@pytest.mark.parametrize("tag", ["Condition", "SCF"])
+def test_rule_of_a_node_of_workflows_is_refused(tag: str) -> None:
+    """What decides or leaves the service is no job of its own, and the answer says so."""
+    assert rule_faults(tag, {}) == [f"Tag must not be {tag}, which is a node of workflows only"]

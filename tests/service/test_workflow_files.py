@@ -120,7 +120,7 @@ nodes:
         ),
         pytest.param(
             "name: a\nnodes:\n  x: {type: Magic}\n",
-            ["3:13: x: there is no operation 'Magic'; use "],
+            ["3:13: x: this build has no operation 'Magic'; use "],
             id="unknown operation",
         ),
         pytest.param(
@@ -212,3 +212,57 @@ def test_workflow_file_warns_of_params_that_nothing_uses() -> None:
     (warning,) = found.warnings
     assert warning.startswith("flow.yaml:5:25: x: ")
     assert "Tpye" in warning
+
+
+def test_workflow_file_says_conditions_in_a_word() -> None:
+    """`when` is the expression that stands in the vendor's tree as `Express`."""
+    text = f"""
+name: large
+nodes:
+  large: {{type: Condition, when: "Size > 1M"}}
+  spelt: {{type: Condition, params: {{Express: Size > 1M}}, after: large}}
+  {HASH[:-1]}, after: spelt}}
+"""
+
+    found = read_workflow_file(text, "flow.yaml")
+
+    large, spelt, _ = parse_topology(found.topology).nodes
+    assert large.operation == spelt.operation == {"Condition": {"Express": "Size > 1M"}}
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("node", "fault"),
+    [
+        ("{type: Condition, when: Size >> 1}", "3:30: x: character 7: expected a number"),
+        ("{type: Noop, when: Size > 1}", "3:25: x: when belongs to nodes of type Condition"),
+        ("{type: Condition, when: Size > 1, template: t}", "3:30: x: when belongs to"),
+        (
+            "{type: Condition, when: Size > 1, params: {Express: a}}",
+            "3:30: x: when belongs to",
+        ),
+        ("{type: Condition}", "3:6: x: Condition.Express must be given"),
+        ("{type: Condition, when: Size > 1, output: a}", "3:6: x: Output must be absent"),
+    ],
+)
+def test_workflow_file_checks_conditions(node: str, fault: str) -> None:
+    """An expression must be one here, and its place is told."""
+    found = faults_of(f"name: n\nnodes:\n  x: {node}\n  y: {{type: Noop, after: x}}\n")
+
+    assert any(one.startswith(f"flow.yaml:{fault}") for one in found), found
+
+
+def test_workflow_file_checks_conditions_among_params() -> None:
+    """An expression that stands among the params is held to the same grammar."""
+    text = "name: n\nnodes:\n  x: {type: Condition, params: {Express: odd}}\n"
+
+    found = faults_of(f"{text}  y: {{type: Noop, after: x}}\n")
+
+    assert found[0].startswith("flow.yaml:3:32: x: character 1: expected one of AudioCodec")
+
+
+def test_workflow_file_with_a_condition_at_its_end_is_refused() -> None:
+    """A condition behind which nothing stands decides nothing."""
+    found = faults_of("name: n\nnodes:\n  x: {type: Condition, when: Size > 1}\n")
+
+    assert found == ["flow.yaml:3:6: x: a Condition must be followed by another node, not by End"]

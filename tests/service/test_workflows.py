@@ -9,8 +9,9 @@ from penstock.domain.refusals import (
 )
 from penstock.domain.trees import Tree
 from penstock.domain.workflows import WorkflowState
+from penstock.service.workflows import WorkflowService
 from tests.factories import BUCKET, NOW_MS, make_hash_topology, make_node, make_topology
-from tests.service.desk import Desk
+from tests.service.desk import Desk, Ids
 
 OTHER = "other-1250000000"
 ACTIVE = WorkflowState.ACTIVE
@@ -147,3 +148,31 @@ def test_template_must_be_for_the_type_of_its_node(desk: Desk) -> None:
 
     with pytest.raises(InvalidArgumentError, match="is for FileHashCode, not for Noop"):
         desk.workflow(topology)
+
+
+def test_workflow_keeps_a_condition_of_another_grammar(desk: Desk) -> None:
+    """An expression that only its author understands is stored as it was sent."""
+    odd = make_node("Condition", after_type={"Condition": {"Express": "width gt 5"}})
+    edges = {"Start": "odd", "odd": "nothing", "nothing": "End"}
+    topology = make_topology({"odd": odd, "nothing": make_node()}, edges)
+
+    made = desk.workflows.create(BUCKET, "odd", PAUSED, topology)
+
+    assert desk.workflows.get(BUCKET, made.id).topology == topology
+
+
+def test_workflow_that_calls_an_unknown_function_is_refused(desk: Desk) -> None:
+    """Where the table of functions is known, a name that it lacks is a fault at creation."""
+    service = WorkflowService(
+        desk.database, desk.buckets, now_ms=desk.clock, new_id=Ids(), functions={"known": "url"}
+    )
+    known, lost = (
+        make_topology({"work": make_node("SCF", after_type={"SCF": {"FunctionName": name}})})
+        for name in ("known", "lost")
+    )
+
+    made = service.create(BUCKET, "known", PAUSED, known)
+    with pytest.raises(InvalidArgumentError, match="no function 'lost'; the setting functions"):
+        service.create(BUCKET, "lost", PAUSED, lost)
+
+    assert made.topology == known

@@ -175,17 +175,6 @@ class JobContract:
         with pytest.raises(WrongStateError):
             move(database, stored(database, job), JobEvent.START)
 
-    def test_job_is_open_until_it_ends(self, database: Database) -> None:
-        """Open jobs are those without an end, oldest first."""
-        first = store_job(database, make_job(id=make_id("b", 1)))
-        second = store_job(database, make_job(id=make_id("b", 2)))
-        third = store_job(database, make_job(id=make_id("b", 3)))
-
-        move(database, second, JobEvent.CANCEL)
-
-        with database.read() as transaction:
-            assert jobs.list_open_jobs(transaction) == [first, third]
-
     def test_job_is_asked_to_cancel_once(self, database: Database) -> None:
         """The first request counts; a job that has ended takes none."""
         job = store_job(database)
@@ -200,58 +189,6 @@ class JobContract:
         assert (first, second, late) == (True, False, False)
         assert stored(database, job).cancel_requested_ms == NOW_MS + 1
         assert stored(database, ended).cancel_requested_ms is None
-
-    def test_job_lease_keeps_others_out_until_it_expires(self, database: Database) -> None:
-        """One engine holds a job, extends its claim, and loses it when the claim runs out."""
-        job = store_job(database)
-
-        def claim(owner: str, now_ms: int) -> bool:
-            with database.write() as transaction:
-                return jobs.lease_job_if_free(
-                    transaction, job.number, owner, now_ms=now_ms, until_ms=now_ms + 100
-                )
-
-        assert claim("a", NOW_MS)
-        assert not claim("b", NOW_MS + 50)
-        assert claim("a", NOW_MS + 50)
-        assert not claim("b", NOW_MS + 150)
-        assert claim("b", NOW_MS + 151)
-        assert not claim("a", NOW_MS + 152)
-
-    def test_job_lease_ends_with_the_job(self, database: Database) -> None:
-        """Nobody leases a job that has ended."""
-        job = store_job(database)
-        move(database, job, JobEvent.CANCEL)
-
-        with database.write() as transaction:
-            assert not jobs.lease_job_if_free(
-                transaction, job.number, "a", now_ms=NOW_MS, until_ms=NOW_MS + 1
-            )
-
-    @pytest.mark.parametrize(("owner", "freed"), [("a", (True, False)), (None, (True, True))])
-    def test_job_leases_are_released(
-        self, database: Database, owner: str | None, freed: tuple[bool, bool]
-    ) -> None:
-        """An engine gives up its own claims; at a start all claims are given up."""
-        held = [store_job(database, make_job(id=make_id("b", number))) for number in (1, 2)]
-        until_ms = NOW_MS + 100
-        with database.write() as transaction:
-            for job, holder in zip(held, "ab", strict=True):
-                jobs.lease_job_if_free(
-                    transaction, job.number, holder, now_ms=NOW_MS, until_ms=until_ms
-                )
-
-        with database.write() as transaction:
-            jobs.release_jobs(transaction, owner)
-
-        with database.write() as transaction:
-            found = tuple(
-                jobs.lease_job_if_free(
-                    transaction, job.number, "c", now_ms=NOW_MS + 1, until_ms=until_ms
-                )
-                for job in held
-            )
-        assert found == freed
 
     def test_job_of_the_same_command_is_found_while_it_is_open(self, database: Database) -> None:
         """A digest finds the latest open job that the command made."""

@@ -1,14 +1,16 @@
-import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from penstock.domain.errors import BackendError
-from penstock.state import migrations
+from penstock.state import _postgres, migrations
 from penstock.state.database import Database
-
-SPACES = re.compile(r"\s+")
+from tests.postgres import PostgresServer
+from tests.state.schemas import schema_of
 
 
 def open_raw(path: Path) -> Engine:
@@ -37,19 +39,24 @@ def make_empty_version(engine: Engine) -> None:
         )
 
 
-def schema_of(engine: Engine) -> dict[str, str]:
-    """The statement behind every table and index, spaces made one."""
-    with engine.begin() as connection:
-        rows = connection.execute(
-            text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        )
-        return {row.name: SPACES.sub(" ", row.sql).strip() for row in rows}
+@pytest.fixture(params=["sqlite", "postgres"])
+def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
+    """Two databases without tables, on SQLite and on PostgreSQL."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            made = [open_raw(tmp_path / name) for name in ("a.db", "b.db")]
+        else:
+            server: PostgresServer = request.getfixturevalue("postgres")
+            urls = [stack.enter_context(server.new_database(is_empty=True)) for _ in range(2)]
+            made = [create_engine(_postgres.read_url(url)) for url in urls]
+        yield made[0], made[1]
+        for engine in made:
+            engine.dispose()
 
 
-def test_migrations_give_the_schema_of_a_new_database(tmp_path: Path) -> None:
+def test_migrations_give_the_schema_of_a_new_database(engines: tuple[Engine, Engine]) -> None:
     """A database that went through every migration is equal to one made from scratch."""
-    scratch = open_raw(tmp_path / "scratch.db")
-    migrated = open_raw(tmp_path / "migrated.db")
+    scratch, migrated = engines
     make_empty_version(migrated)
 
     migrations.upgrade(scratch)
@@ -57,15 +64,13 @@ def test_migrations_give_the_schema_of_a_new_database(tmp_path: Path) -> None:
 
     made = schema_of(scratch)
     assert "executions" in made
-    assert "chunks_open" in made
+    assert any("chunks_open" in part for part in [*made, *made["chunks"]])
     assert schema_of(migrated) == made
-    scratch.dispose()
-    migrated.dispose()
 
 
-def test_migrations_end_at_head(tmp_path: Path) -> None:
+def test_migrations_end_at_head(engines: tuple[Engine, Engine]) -> None:
     """`HEAD` is the revision that the last migration leaves behind."""
-    engine = open_raw(tmp_path / "penstock.db")
+    engine, _ = engines
     make_empty_version(engine)
 
     migrations.upgrade(engine)
@@ -73,7 +78,42 @@ def test_migrations_end_at_head(tmp_path: Path) -> None:
     with engine.begin() as connection:
         versions = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
         assert list(versions) == [migrations.HEAD]
-    engine.dispose()
+
+
+def test_migrations_are_run_by_one_of_those_that_start_together(
+    postgres: PostgresServer,
+) -> None:
+    """Servers that find an empty database make its tables once, and all of them come up."""
+    with postgres.new_database(is_empty=True) as url, ThreadPoolExecutor(6) as pool:
+        opened = list(pool.map(Database.open, [url] * 6))
+
+        with opened[0].read() as transaction:
+            versions = transaction.execute(text("SELECT version_num FROM alembic_version")).all()
+        for database in opened:
+            database.close()
+
+    assert [tuple(row) for row in versions] == [(migrations.HEAD,)]
+
+
+def test_migrations_of_an_old_database_are_run_by_one_of_those_that_start_together(
+    postgres: PostgresServer,
+) -> None:
+    """Servers that find a database of an earlier version migrate it once."""
+    with postgres.new_database(is_empty=True) as url:
+        engine = create_engine(_postgres.read_url(url))
+        make_empty_version(engine)
+        migrations.migrate(engine, to="0003")
+        engine.dispose()
+
+        with ThreadPoolExecutor(4) as pool:
+            opened = list(pool.map(Database.open, [url] * 4))
+
+        with opened[0].read() as transaction:
+            versions = transaction.execute(text("SELECT version_num FROM alembic_version")).all()
+        for database in opened:
+            database.close()
+
+    assert [tuple(row) for row in versions] == [(migrations.HEAD,)]
 
 
 def test_migrations_leave_a_present_database_as_it_is(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from penstock.state import migrations, services
 from penstock.state.database import Database
 from tests.factories import BUCKET, NOW_MS
 from tests.state.service_contract import ServiceContract
-from tests.state.test_migrations import open_raw
+from tests.state.test_migrations import make_empty_version, open_raw
 
 
 class TestServicesOnSqlite(ServiceContract):
@@ -25,11 +25,10 @@ class TestServicesOnSqlite(ServiceContract):
 def test_services_are_all_open_on_buckets_of_before(tmp_path: Path) -> None:
     """A bucket that was bound before there were services keeps all that it had."""
     path = tmp_path / "penstock.db"
-    Database.open_sqlite(path).close()
     engine = open_raw(path)
+    make_empty_version(engine)
+    migrations.migrate(engine, to="0003")
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE services"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
         connection.execute(
             text("INSERT INTO buckets VALUES (:name, 'file:///a', :now)"),
             {"name": BUCKET, "now": NOW_MS},

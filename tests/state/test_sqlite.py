@@ -7,9 +7,10 @@ from penstock.state import resources
 from penstock.state.database import Database
 from tests.factories import BUCKET, NOW_MS
 from tests.state.contract import StateContract
+from tests.state.lease_contract import JobLeaseContract
 
 
-class TestSqlite(StateContract):
+class TestSqlite(StateContract, JobLeaseContract):
     """The contract on SQLite."""
 
     @pytest.fixture

@@ -63,6 +63,28 @@ def test_job_faults_are_named_at_once() -> None:
         assert word in found
 
 
+@pytest.mark.parametrize(("written", "weight"), [("", 1), ("1", 1), ("100", 100)])
+def test_job_weight_is_decoded(written: str, weight: int) -> None:
+    """A job has the share it asks for, and by default that of any other."""
+    assert decode({**job_body(), "Weight": written}).weight == weight
+
+
+@pytest.mark.parametrize("written", ["0", "101", "-1", "1.5", "much", "٣", "9" * 5000])
+def test_job_weight_out_of_bounds_is_refused(written: str) -> None:
+    """A share that is no whole number from 1 to 100 is a fault of the request."""
+    with pytest.raises(InvalidArgumentError, match="Weight"):
+        decode({**job_body(), "Weight": written})
+
+
+def test_job_of_what_reads_no_object_is_refused() -> None:
+    """A batch over objects has no use for an operation that looks at none of them."""
+    operation = {"Tag": "FileCompress", "JobParam": ""}
+    body: Tree = {"Name": "b", "Type": "Job", "Input": {"Prefix": "x/"}, "Operation": operation}
+
+    with pytest.raises(InvalidArgumentError, match="must not be FileCompress"):
+        decode_job(BUCKET, body, lambda _tag, _operation: [])
+
+
 def test_job_of_workflows_reads_no_operation() -> None:
     """For a job of type Workflow, nobody asks whether its operation is right."""
     body = job_body(WorkflowIds="w1, w2")

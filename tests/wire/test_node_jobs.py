@@ -106,6 +106,31 @@ def test_single_job_faults_are_named_at_once() -> None:
     )
 
 
+@pytest.mark.parametrize("given", [{}, {"Input": {"Object": "ignored"}}])
+def test_single_job_that_packs_needs_no_input(given: dict[str, Any]) -> None:
+    """FileCompress is told by its params what to read."""
+    tree = {"Tag": "FileCompress", "Operation": {}, **given}
+
+    (rule,) = decode_node_jobs(BUCKET, tree, accept).rules
+
+    assert rule.tag == "FileCompress"
+
+
+def test_single_job_that_packs_among_others_needs_an_input() -> None:
+    """One operation that reads an object is enough to ask for it."""
+    tree: Tree = {"Operation": [{"Tag": "FileCompress"}, {"Tag": "FileHashCode"}]}
+
+    with pytest.raises(InvalidArgumentError, match=r"Input\.Object"):
+        decode_node_jobs(BUCKET, tree, accept)
+
+
+def test_node_job_without_an_object_tells_no_input() -> None:
+    """A job that reads no object shows none."""
+    execution = make_execution(object_key="")
+
+    assert encode_node_job(make_node_job(execution=execution), REGION)["Input"] is None
+
+
 def test_single_job_has_six_operations_at_most() -> None:
     """A seventh operation is refused."""
     with pytest.raises(InvalidArgumentError, match="at most 6 times"):

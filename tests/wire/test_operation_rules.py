@@ -47,7 +47,8 @@ def test_rule_without_output_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "known"), [("Animatin", "Animation"), ("VoiceSpearte", "VoiceSeparate")]
+    ("sent", "known"),
+    [("Animatin", "Animation"), ("VoiceSpearte", "VoiceSeparate"), ("SDR2HDR", "SDRtoHDR")],
 )
 def test_rule_reads_tags_that_the_vendor_misspells(sent: str, known: str) -> None:
     """The two tags that the vendor's table misspells are taken for what they mean."""

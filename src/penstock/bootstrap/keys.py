@@ -1,18 +1,12 @@
 """The root access key and the master key: from the settings, else kept in the data folder."""
 
 import json
-import os
 import secrets
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from penstock.bootstrap.clock import now_ms
+from penstock.bootstrap.kept_files import keep
 from penstock.domain.errors import InvalidArgumentError
-from penstock.service.keys import KeyService
 from penstock.settings import Settings
-from penstock.state.database import Database
 from penstock.state.sealing import MASTER_KEY_BYTES, Sealer
 
 _ROOT_KEY_FILE = "root-key.json"
@@ -60,8 +54,33 @@ def root_key(settings: Settings) -> RootKey:
     if found is not None:
         return found
     made = {"secret_id": "AKID" + secrets.token_hex(16), "secret_key": secrets.token_hex(20)}
-    kept = json.loads(_keep(settings.data / _ROOT_KEY_FILE, json.dumps(made)))
+    kept = json.loads(keep(settings.data / _ROOT_KEY_FILE, json.dumps(made)))
     return RootKey(**kept, is_new=kept == made)
+
+
+def find_master_key(settings: Settings) -> bytes | None:
+    """What the secrets of access keys are sealed under; None where there is none yet.
+
+    Raises:
+        InvalidArgumentError: The one that is kept in the data folder is damaged.
+    """
+    kept = settings.data / _MASTER_KEY_FILE
+    if settings.master_key:
+        return _read_master_key(settings.master_key)
+    return _read_master_key(kept.read_text()) if kept.exists() else None
+
+
+def master_key(settings: Settings) -> bytes:
+    """What the secrets of access keys are sealed under, made if need be.
+
+    Raises:
+        InvalidArgumentError: The one that is kept in the data folder is damaged.
+    """
+    found = find_master_key(settings)
+    if found is not None:
+        return found
+    made = secrets.token_hex(MASTER_KEY_BYTES) + "\n"
+    return _read_master_key(keep(settings.data / _MASTER_KEY_FILE, made))
 
 
 def open_sealer(settings: Settings) -> Sealer:
@@ -70,78 +89,15 @@ def open_sealer(settings: Settings) -> Sealer:
     Raises:
         InvalidArgumentError: The master key that is kept in the data folder is damaged.
     """
-    text = settings.master_key or _keep(
-        settings.data / _MASTER_KEY_FILE, secrets.token_hex(MASTER_KEY_BYTES) + "\n"
-    )
+    return Sealer(master_key(settings), secrets.token_bytes)
+
+
+def _read_master_key(text: str) -> bytes:
     try:
-        master_key = bytes.fromhex(text)
+        found = bytes.fromhex(text)
     except ValueError:
-        master_key = b""
-    if len(master_key) != MASTER_KEY_BYTES:
+        found = b""
+    if len(found) != MASTER_KEY_BYTES:
         message = f"{_MASTER_KEY_FILE} in the data folder must be 64 hex digits"
         raise InvalidArgumentError(message)
-    return Sealer(master_key, secrets.token_bytes)
-
-
-@contextmanager
-def open_keys(settings: Settings, *, is_first: bool = False) -> Iterator[KeyService]:
-    """The access keys of a data folder, also of one that a server is using.
-
-    Args:
-        is_first: Whether a data folder that does not exist is made.
-
-    Raises:
-        InvalidArgumentError: The settings are wrong, or there is no data folder.
-        BackendError: The database cannot be opened.
-    """
-    if settings.database:
-        message = "database: this build keeps its state in SQLite, in the data folder"
-        raise InvalidArgumentError(message)
-    path = settings.data.absolute() / "penstock.db"
-    if is_first:
-        settings.data.mkdir(parents=True, exist_ok=True)
-    elif not path.exists():
-        message = f"data: {str(settings.data)!r} is no data folder of penstock"
-        raise InvalidArgumentError(message)
-    root = find_root_key(settings)
-    sealer = open_sealer(settings)
-    with closing(Database.open_sqlite(path)) as database:
-        yield KeyService(
-            database,
-            sealer,
-            root_id="" if root is None else root.secret_id,
-            now_ms=now_ms,
-            random_bytes=secrets.token_bytes,
-        )
-
-
-def _keep(path: Path, text: str) -> str:
-    """What a private file holds; one that is missing gets this text, at once and for good.
-
-    Of several processes that start together one makes the file, whole, and all of them read it.
-    """
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            _link(draft, path)
-        finally:
-            draft.unlink()
-    return path.read_text()
-
-
-def _link(draft: Path, path: Path) -> None:
-    """Let a complete file appear under its name, unless another has it, and fix that on disk."""
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    return found

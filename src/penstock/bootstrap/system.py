@@ -1,7 +1,6 @@
 """Puts a process together: the state, the services, the engine, the HTTP application."""
 
 import fcntl
-import json
 import os
 import shutil
 import sys
@@ -23,18 +22,22 @@ from penstock.api.rates import RateLimiter
 from penstock.api.templates import TemplateCalls
 from penstock.api.threads import Threads
 from penstock.api.workflows import WorkflowCalls
+from penstock.bootstrap.agreement import agree_on_keys
 from penstock.bootstrap.clock import new_id, now_ms
+from penstock.bootstrap.databases import open_database
 from penstock.bootstrap.delivery import make_courier
+from penstock.bootstrap.executors import make_executor
+from penstock.bootstrap.kept_files import keep
 from penstock.bootstrap.keys import RootKey, open_sealer, root_key
 from penstock.bootstrap.logs import configure_logs
-from penstock.domain.errors import AlreadyRunningError, InvalidArgumentError
-from penstock.domain.jobs import InputKind, Job
+from penstock.bootstrap.planner import planner_argument
+from penstock.domain.errors import AlreadyRunningError
 from penstock.engine.coordinator import Coordinator
 from penstock.engine.courier import Courier
-from penstock.engine.executor_local import LocalExecutor
 from penstock.engine.expander import Expander
+from penstock.engine.planners import Planners
 from penstock.engine.recorder import Recorder
-from penstock.operations.base import Limits
+from penstock.engine.sweeper import Sweeper
 from penstock.service.access import AccessService
 from penstock.service.activation import ActivationService
 from penstock.service.buckets import BucketService
@@ -47,16 +50,8 @@ from penstock.service.templates import TemplateService
 from penstock.service.uploads import UploadTrigger
 from penstock.service.workflows import WorkflowService
 from penstock.settings import Settings
-from penstock.state.database import Database
+from penstock.state import job_leases
 from penstock.storage.opening import open_store
-from penstock.storage.sources import (
-    ListingSource,
-    ManifestSource,
-    ObjectSource,
-    Source,
-    UrlListSource,
-    resolve_key,
-)
 
 SWITCH_SECONDS = 0.0005
 
@@ -65,16 +60,13 @@ class System:
     """Everything one process runs: the state, the services, and an engine when it is started."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the data folder and everything in it.
+        """Open the data folder and everything in it, or the database that is named instead.
 
         Raises:
             AlreadyRunningError: Another process uses the data folder.
-            BackendError: The database cannot be opened.
+            DatabaseError: The database cannot be opened.
             InvalidArgumentError: The settings ask for what this build does not have.
         """
-        if settings.database:
-            message = "database: this build keeps its state in SQLite, in the data folder"
-            raise InvalidArgumentError(message)
         configure_logs(settings.log_level)
         self.settings = settings
         self._data = settings.data.absolute()
@@ -83,21 +75,35 @@ class System:
         self._scratch = self._data / "scratch"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
-        self.database = Database.open_sqlite(self._data / "penstock.db")
+        self._owner = keep(self._data / "engine-id", new_id("e"))
+        self.database = open_database(settings)
         quotas = settings.quotas
         database = self.database
         self.buckets = BucketService(
             database, open_store, now_ms=now_ms, new_id=new_id, quotas=quotas
         )
-        self.buckets.set_queue_bounds()
+        if not self.database.is_shared:
+            self.buckets.set_queue_bounds()
         self.queues = QueueService(database, self.buckets, now_ms=now_ms)
         self.templates = TemplateService(
             database, self.buckets, now_ms=now_ms, new_id=new_id, quotas=quotas
         )
         self.workflows = WorkflowService(
-            database, self.buckets, now_ms=now_ms, new_id=new_id, quotas=quotas
+            database,
+            self.buckets,
+            now_ms=now_ms,
+            new_id=new_id,
+            quotas=quotas,
+            functions=settings.functions,
         )
-        self.jobs = JobService(database, self.buckets, now_ms=now_ms, new_id=new_id, quotas=quotas)
+        self.jobs = JobService(
+            database,
+            self.buckets,
+            now_ms=now_ms,
+            new_id=new_id,
+            quotas=quotas,
+            functions=settings.functions,
+        )
         self.activation = ActivationService(
             database,
             self.buckets,
@@ -109,47 +115,57 @@ class System:
         self.executions = ExecutionService(self.database, self.buckets)
         self.node_jobs = NodeJobService(self.database, self.buckets, self.jobs, now_ms=now_ms)
         self._coordinator: Coordinator | None = None
+        self._planners: Planners | None = None
         self._thread: threading.Thread | None = None
         self._courier: Courier | None = None
         self._courier_thread: threading.Thread | None = None
+        self._sweeper = Sweeper(
+            self.database, keep_seconds=settings.keep_jobs_seconds, now_ms=now_ms
+        )
+        self._sweeper_thread: threading.Thread | None = None
 
-    def start_engine(self) -> None:
-        """Start workers, drive jobs and deliver callbacks, each in a thread of this process."""
+    def start_engine(self, *, single_workers: int = 0) -> None:
+        """Start workers, drive jobs, deliver callbacks and sweep, in threads of this process.
+
+        Args:
+            single_workers: How many more workers to start that take single triggers only.
+
+        Raises:
+            InvalidArgumentError: The settings ask for what is not there.
+        """
         settings = self.settings
         # The coordinator gives up the interpreter's lock in every statement; a thread that plans
         # may keep it for one interval each time.
         sys.setswitchinterval(SWITCH_SECONDS)
-        limits = Limits(
-            seconds=settings.object_seconds,
-            memory_bytes=settings.child_memory_bytes,
-            output_bytes=settings.output_bytes,
-            pixels=settings.pixels,
-        )
-        executor = LocalExecutor(
-            workers=settings.worker_count,
-            factory="penstock.bootstrap.worker:make_runner",
-            argument=json.dumps(
-                {
-                    "scratch": str(self._scratch),
-                    "limits": limits._asdict(),
-                    "log_level": settings.log_level,
-                }
-            ),
+        executor = make_executor(settings, self._scratch, single_workers=single_workers)
+        self._planners = Planners(
+            factory="penstock.bootstrap.planner:make_opener",
+            argument=planner_argument(settings, self._scratch),
         )
         self._coordinator = Coordinator(
             self.database,
             executor,
-            Expander(self.database, self._open_source, now_ms=now_ms),
+            Expander(self.database, self._planners.read, now_ms=now_ms),
             Recorder(now_ms=now_ms),
-            owner=new_id("e"),
+            owner=self._owner,
             now_ms=now_ms,
         )
-        self._coordinator.recover()
+        self._recover(self._coordinator)
         self._thread = threading.Thread(target=self._coordinator.run, name="coordinator")
         self._thread.start()
         self._courier = make_courier(self.database, settings)
         self._courier_thread = threading.Thread(target=self._courier.run, name="courier")
         self._courier_thread.start()
+        self._sweeper_thread = threading.Thread(target=self._sweeper.run, name="sweeper")
+        self._sweeper_thread.start()
+
+    def _recover(self, coordinator: Coordinator) -> None:
+        """Take back what dead predecessors held: here, and in a file that is nobody else's."""
+        if not self.database.is_shared:
+            coordinator.recover()
+            return
+        with self.database.write() as transaction:
+            job_leases.release_jobs(transaction, self._owner)
 
     def is_engine_alive(self) -> bool:
         """Whether the thread that drives jobs runs."""
@@ -161,10 +177,17 @@ class System:
             self._coordinator.stop()
             self._thread.join()
             self._thread = None
+        if self._planners is not None:
+            self._planners.close()
+            self._planners = None
         if self._courier is not None and self._courier_thread is not None:
             self._courier.stop()
             self._courier_thread.join()
             self._courier_thread = None
+        if self._sweeper_thread is not None:
+            self._sweeper.stop()
+            self._sweeper_thread.join()
+            self._sweeper_thread = None
 
     def close(self) -> None:
         """Stop the engine and let go of the data folder."""
@@ -175,6 +198,8 @@ class System:
 
     def application(self, key: RootKey) -> Application:
         """The HTTP application over the services."""
+        if self.database.is_shared:  # by servers, not by engines, which have other workers
+            self.buckets.set_queue_bounds()
         access = AccessService(
             self.database,
             open_sealer(self.settings),
@@ -221,41 +246,12 @@ class System:
         """The root access key: from the settings, else kept in the data folder, made if need be.
 
         Raises:
-            InvalidArgumentError: Only one half of it is set.
+            InvalidArgumentError: Only one half of it is set; or the servers of a shared database
+                have another root or master key.
         """
+        if self.database.is_shared:
+            return agree_on_keys(self.database, self.settings)
         return root_key(self.settings)
-
-    def _open_source(self, job: Job) -> Source:
-        """The objects that a job's input names."""
-        store = self.buckets.open_url(job.buckets[job.bucket])
-        names = _names_of(job)
-        value = job.input.value
-        match job.input.kind:
-            case InputKind.PREFIX:
-                return ListingSource(store, value)
-            case InputKind.OBJECT:
-                return ObjectSource(store, value, with_facts=True)
-            case InputKind.URL_FILE:
-                return UrlListSource(
-                    store,
-                    resolve_key(value, names),
-                    bucket_names=names,
-                    max_lines=self.settings.url_file_lines,
-                    max_bytes=self.settings.url_file_bytes,
-                )
-            case InputKind.MANIFEST:
-                return ManifestSource(
-                    store, resolve_key(value, names), bucket_names=names, scratch=self._scratch
-                )
-
-
-def _names_of(job: Job) -> set[str]:
-    """Every name that a job's bucket has: its own, without appid, and its store's."""
-    url = job.buckets[job.bucket]
-    names = {job.bucket, job.bucket.rpartition("-")[0] or job.bucket}
-    if url.startswith("s3://"):
-        names.add(url.removeprefix("s3://").partition("?")[0].partition("/")[0])
-    return names
 
 
 def _lock(data: Path) -> int:

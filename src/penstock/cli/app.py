@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli.key_commands import keys
+from penstock.cli.key_commands import DatabaseUrl, Output, OutputForm, keys
 
 app = typer.Typer(
     name="penstock",
@@ -22,6 +22,13 @@ app.add_typer(keys, name="keys")
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the state and scratch space.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes.")]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="Who runs chunks: local, or ray for a cluster.")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(help="HOST:PORT of a Ray cluster, or auto; else a Ray of its own."),
+]
 Config = Annotated[Path | None, typer.Option(help="Settings file; else ./penstock.toml.")]
 
 
@@ -42,8 +49,9 @@ def serve(
     bucket: Annotated[
         list[str] | None, typer.Option(help="NAME=URL: bind a bucket, open all services on it.")
     ] = None,
-    database: Annotated[str | None, typer.Option(help="Database URL; else SQLite.")] = None,
-    engine: Annotated[str | None, typer.Option(help="Who runs chunks: local.")] = None,
+    database: DatabaseUrl = None,
+    engine: Engine = None,
+    ray_address: RayAddress = None,
     workers: Workers = None,
     config: Config = None,
 ) -> None:
@@ -55,9 +63,32 @@ def serve(
         "listen": listen,
         "database": database,
         "engine": engine,
+        "ray_address": ray_address,
         "workers": workers,
     }
     raise typer.Exit(work(bucket or [], config, given))
+
+
+@app.command("engine")
+def run_engine(
+    data: Data = None,
+    database: DatabaseUrl = None,
+    engine: Engine = None,
+    ray_address: RayAddress = None,
+    workers: Workers = None,
+    config: Config = None,
+) -> None:
+    """Drive the jobs of a PostgreSQL database and deliver callbacks, without serving anything."""
+    from penstock.cli.engine import run_engine as work  # noqa: PLC0415  # imported when called
+
+    given = {
+        "data": data,
+        "database": database,
+        "engine": engine,
+        "ray_address": ray_address,
+        "workers": workers,
+    }
+    raise typer.Exit(work(config, given))
 
 
 @app.command()
@@ -108,22 +139,58 @@ def run(
 
 
 @app.command()
-def operations() -> None:
-    """List what a node of a workflow can be in this build."""
+def operations(output: OutputForm = Output.TABLE) -> None:
+    """List what a node of a workflow can be, where it comes from, and what else is missing."""
     from penstock.cli.operations import show_operations  # noqa: PLC0415  # imported when called
 
-    show_operations()
+    show_operations(output)
 
 
 @bench.command("control-plane")
 def bench_control_plane(
     objects: Annotated[int, typer.Option(min=1000, help="Objects of the job.")] = 200_000,
     workers: Workers = None,
+    database: Annotated[
+        str, typer.Option(help="PostgreSQL URL; or embedded, which is SQLite.")
+    ] = "embedded",
+    engine: Annotated[
+        str, typer.Option("--engine", help="ray compares Ray with local workers.")
+    ] = "local",
+    ray_address: RayAddress = None,
 ) -> None:
     """Time a job that does nothing to many objects, beside the bare cost of its rows."""
     from penstock.cli.bench import control_plane  # noqa: PLC0415  # imported when called
 
-    control_plane(objects, workers)
+    raise typer.Exit(
+        control_plane(objects, workers, database, engine=engine, ray_address=ray_address or "")
+    )
+
+
+@bench.command("operations")
+def bench_operations(
+    pictures: Annotated[int, typer.Option(min=1, help="Thumbnails of a turn.")] = 400,
+    films: Annotated[int, typer.Option(min=1, help="Films of a turn.")] = 4,
+    film_seconds: Annotated[int, typer.Option(min=1, help="Seconds of a film.")] = 60,
+    turns: Annotated[int, typer.Option(min=1, help="How often either side runs.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of either side.")] = 2,
+    photographs: Annotated[
+        Path | None, typer.Option(help="Folder of JPEGs; else they are made.")
+    ] = None,
+) -> None:
+    """Time thumbnails and transcoding beside bare libvips and ffmpeg; count downloads."""
+    from penstock.cli.bench_operations import Extent  # noqa: PLC0415  # imported when called
+    from penstock.cli.bench_operations import operations as work  # noqa: PLC0415
+
+    work(
+        Extent(
+            pictures=pictures,
+            films=films,
+            film_seconds=film_seconds,
+            turns=turns,
+            workers=workers,
+            photographs=photographs,
+        )
+    )
 
 
 def main() -> None:

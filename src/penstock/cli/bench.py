@@ -4,23 +4,31 @@ import gzip
 import hashlib
 import json
 import resource
-import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from statistics import median
 
+from penstock.bootstrap.clock import new_id
 from penstock.bootstrap.system import System
+from penstock.cli.exits import BAD_USAGE, COULD_NOT, OK, explain
+from penstock.domain.errors import InvalidArgumentError, PenstockError
 from penstock.domain.jobs import InputKind, Job, JobInput, JobType
 from penstock.domain.requests import JobRequest
 from penstock.domain.states import JobState
 from penstock.domain.trees import Tree
 from penstock.service.jobs import is_ended
 from penstock.settings import read_settings
-from penstock.state.database import INSERT_EXECUTION
+from penstock.state.bare import bare_table, own_schema, recorded_rows
+from penstock.state.database import Database
+
+EMBEDDED = "embedded"
 
 _BUCKET = "bench-1250000000"
 _ROWS_A_TRANSACTION = 1000
+_TURNS = 5  # behind one that starts workers and is not counted
 _LOOK_SECONDS = 0.25  # often enough for the memory, seldom enough to cost nothing
 _TOPOLOGY: Tree = {
     "Dependencies": {"Start": "Nothing", "Nothing": "End"},
@@ -28,28 +36,106 @@ _TOPOLOGY: Tree = {
 }
 
 
-def control_plane(objects: int, workers: int | None) -> None:
-    """Run a job that does nothing, then write the same rows barely; print both rates."""
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as temporary:
+def control_plane(
+    objects: int,
+    workers: int | None,
+    database: str = EMBEDDED,
+    *,
+    engine: str = "local",
+    ray_address: str = "",
+) -> int:
+    """Run a job that does nothing, then write the same rows barely; the exit code.
+
+    Args:
+        database: A PostgreSQL URL, in a schema of its own there; or `embedded` for SQLite.
+        engine: `ray` to compare it with the worker processes of this machine instead.
+        ray_address: The Ray cluster to use; empty starts one on this machine.
+    """
+    url = "" if database == EMBEDDED else database
+    try:
+        if engine == "ray":
+            _compare_engines(objects, workers, url, ray_address)
+        else:
+            _compare(objects, workers, url)
+    except InvalidArgumentError as error:
+        return explain(error, BAD_USAGE)
+    except PenstockError as error:
+        return explain(error, COULD_NOT)
+    return OK
+
+
+def _compare(objects: int, workers: int | None, database: str) -> None:
+    schema = f"penstock_bench_{new_id('s')}"
+    with (
+        tempfile.TemporaryDirectory(prefix="penstock-bench-") as temporary,
+        own_schema(database, schema) if database else nullcontext("") as url,
+    ):
         folder = Path(temporary)
         _write_inventory(folder / "bucket", objects)
         settings = read_settings(
-            data=folder / "data", workers=workers, secret_id="", secret_key=""
+            data=folder / "data",
+            database=url,
+            keep_jobs_seconds=0,
+            workers=workers,
+            secret_id="",
+            secret_key="",
         )
         system = System(settings)
         try:
             system.buckets.bind(_BUCKET, (folder / "bucket").as_uri())
             seconds, memory = _time_job(system, objects)
+            system.stop_engine()
+            bare_seconds = _time_bare(system.database, folder / "bare.db")
         finally:
             system.close()
-        bare_seconds = _time_bare(folder / "data" / "penstock.db", folder / "bare.db")
     rate, bare_rate = objects / seconds, objects / bare_seconds
     _print("objects", f"{objects:,}")
     _print("workers", str(settings.worker_count))
+    _print("database", "PostgreSQL" if database else "SQLite")
     _print("job", f"{rate:,.0f} objects/s")
     _print("bare rows", f"{bare_rate:,.0f} objects/s")
     _print("ratio", f"{rate / bare_rate:.2f}")
     _print("memory at a tenth, at the end", f"{memory[0]:.0f} MiB, {memory[1]:.0f} MiB")
+
+
+def _compare_engines(objects: int, workers: int | None, database: str, ray_address: str) -> None:
+    """Run the same job in turn on worker processes of this machine and on Ray; print the rates."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-bench-")))
+        _write_inventory(folder / "bucket", objects)
+        systems = []
+        for engine in ("local", "ray"):
+            schema = f"penstock_bench_{new_id('s')}"
+            url = stack.enter_context(own_schema(database, schema)) if database else ""
+            settings = read_settings(
+                data=folder / engine,
+                database=url,
+                keep_jobs_seconds=0,
+                workers=workers,
+                secret_id="",
+                secret_key="",
+                engine=engine,
+                ray_address=ray_address,
+            )
+            system = System(settings)
+            stack.callback(system.close)
+            system.buckets.bind(_BUCKET, (folder / "bucket").as_uri())
+            system.start_engine()
+            systems.append(system)
+        rates = [[_rate(system, objects) for system in systems] for _ in range(_TURNS + 1)][1:]
+    local, ray = (median(column) for column in zip(*rates, strict=True))
+    _print("objects", f"{objects:,}")
+    _print("workers", str(settings.worker_count))
+    _print("database", "PostgreSQL" if database else "SQLite")
+    _print("local", f"{local:,.0f} objects/s")
+    _print("ray", f"{ray:,.0f} objects/s")
+    _print("ratio", f"{median(ray / local for local, ray in rates):.2f}")
+
+
+def _rate(system: System, objects: int) -> float:
+    """Objects a second of one job."""
+    job, _ = _run_job(system, InputKind.MANIFEST, "manifest.json", objects)
+    return objects * 1000 / ((job.ended_ms or 0) - job.created_ms)
 
 
 def _time_job(system: System, objects: int) -> tuple[float, tuple[float, float]]:
@@ -87,27 +173,14 @@ def _check(job: Job, objects: int) -> None:
         raise RuntimeError(message)
 
 
-def _time_bare(source: Path, target: Path) -> float:
+def _time_bare(database: Database, path: Path) -> float:
     """Seconds that it takes to insert the same rows into the same table, and nothing else."""
-    with sqlite3.connect(source) as database:
-        rows = database.execute(
-            "SELECT * FROM executions ORDER BY job, chunk, position"
-        ).fetchall()
-        (table,) = database.execute(
-            "SELECT sql FROM sqlite_master WHERE name = 'executions'"
-        ).fetchone()
-    bare = sqlite3.connect(target, isolation_level=None)
-    bare.execute("PRAGMA journal_mode = WAL")
-    bare.execute("PRAGMA synchronous = FULL")
-    bare.execute(table)
-    started = time.perf_counter()
-    for first in range(0, len(rows), _ROWS_A_TRANSACTION):
-        bare.execute("BEGIN IMMEDIATE")
-        bare.executemany(INSERT_EXECUTION, rows[first : first + _ROWS_A_TRANSACTION])
-        bare.execute("COMMIT")
-    seconds = time.perf_counter() - started
-    bare.close()
-    return seconds
+    rows = recorded_rows(database)
+    with bare_table(database, path) as insert:
+        started = time.perf_counter()
+        for first in range(0, len(rows), _ROWS_A_TRANSACTION):
+            insert(rows[first : first + _ROWS_A_TRANSACTION])
+        return time.perf_counter() - started
 
 
 def _write_inventory(folder: Path, objects: int) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 keys = typer.Typer(
-    help="Manage access keys, also while a server uses the data folder.", no_args_is_help=True
+    help="Manage access keys, also while servers use the database.", no_args_is_help=True
 )
 
 
@@ -21,6 +21,9 @@ class Output(StrEnum):
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the state.")]
 Config = Annotated[Path | None, typer.Option(help="Settings file; else ./penstock.toml.")]
+DatabaseUrl = Annotated[
+    str | None, typer.Option("--database", help="PostgreSQL URL; else SQLite in the data folder.")
+]
 OutputForm = Annotated[Output, typer.Option(help="How to print.")]
 SecretId = Annotated[str, typer.Argument(help="The key's secret id.")]
 Policies = Annotated[
@@ -36,44 +39,59 @@ def make_key(
         int | None, typer.Option(min=1, help="Seconds until it ends; else never.")
     ] = None,
     data: Data = None,
+    database: DatabaseUrl = None,
     config: Config = None,
     output: OutputForm = Output.TABLE,
 ) -> None:
     """Make an access key and show its secret, now and never again."""
     from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
 
-    raise typer.Exit(work.make(work.Place(data, config), output, account, policy or [], lifetime))
+    raise typer.Exit(
+        work.make(work.Place(data, config, database), output, account, policy or [], lifetime)
+    )
 
 
 @keys.command("list")
-def list_keys(data: Data = None, config: Config = None, output: OutputForm = Output.TABLE) -> None:
+def list_keys(
+    data: Data = None,
+    database: DatabaseUrl = None,
+    config: Config = None,
+    output: OutputForm = Output.TABLE,
+) -> None:
     """List the access keys, oldest first, without their secrets."""
     from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
 
-    raise typer.Exit(work.list_all(work.Place(data, config), output))
+    raise typer.Exit(work.list_all(work.Place(data, config, database), output))
 
 
 @keys.command("show")
 def show_key(
     secret_id: SecretId,
     data: Data = None,
+    database: DatabaseUrl = None,
     config: Config = None,
     output: OutputForm = Output.TABLE,
 ) -> None:
     """Show an access key and its policies, without its secret."""
     from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
 
-    raise typer.Exit(work.show(work.Place(data, config), output, secret_id))
+    raise typer.Exit(work.show(work.Place(data, config, database), output, secret_id))
 
 
 @keys.command("policy")
 def set_policies(
-    secret_id: SecretId, policy: Policies = None, data: Data = None, config: Config = None
+    secret_id: SecretId,
+    policy: Policies = None,
+    data: Data = None,
+    database: DatabaseUrl = None,
+    config: Config = None,
 ) -> None:
     """Give an access key these policies in place of those it has; none forbids everything."""
     from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
 
-    raise typer.Exit(work.set_policies(work.Place(data, config), secret_id, policy or []))
+    raise typer.Exit(
+        work.set_policies(work.Place(data, config, database), secret_id, policy or [])
+    )
 
 
 @keys.command("rotate")
@@ -83,21 +101,35 @@ def rotate_key(
         int, typer.Option(min=0, help="Seconds that the old secret counts as well.")
     ] = 0,
     data: Data = None,
+    database: DatabaseUrl = None,
     config: Config = None,
     output: OutputForm = Output.TABLE,
 ) -> None:
     """Give an access key a new secret and show it, now and never again."""
     from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
 
-    raise typer.Exit(work.rotate(work.Place(data, config), output, secret_id, grace))
+    raise typer.Exit(work.rotate(work.Place(data, config, database), output, secret_id, grace))
 
 
 @keys.command("revoke")
-def revoke_key(secret_id: SecretId, data: Data = None, config: Config = None) -> None:
+def revoke_key(
+    secret_id: SecretId,
+    data: Data = None,
+    database: DatabaseUrl = None,
+    config: Config = None,
+) -> None:
     """End an access key, and every temporary key made from it, for ever."""
     from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
 
-    raise typer.Exit(work.revoke(work.Place(data, config), secret_id))
+    raise typer.Exit(work.revoke(work.Place(data, config, database), secret_id))
+
+
+@keys.command("adopt")
+def adopt_keys(data: Data = None, database: DatabaseUrl = None, config: Config = None) -> None:
+    """Have the servers of a database go over to the root and master key of these settings."""
+    from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
+
+    raise typer.Exit(work.adopt_keys(work.Place(data, config, database)))
 
 
 @keys.command("token")
@@ -106,6 +138,7 @@ def make_temporary_key(
     policy: Policies = None,
     lifetime: Annotated[int, typer.Option(min=1, help="Seconds until it ends.")] = 1800,
     data: Data = None,
+    database: DatabaseUrl = None,
     config: Config = None,
     output: OutputForm = Output.TABLE,
 ) -> None:
@@ -113,5 +146,7 @@ def make_temporary_key(
     from penstock.cli import keys as work  # noqa: PLC0415  # imported when called
 
     raise typer.Exit(
-        work.make_temporary(work.Place(data, config), output, secret_id, policy or [], lifetime)
+        work.make_temporary(
+            work.Place(data, config, database), output, secret_id, policy or [], lifetime
+        )
     )

@@ -2,19 +2,20 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from penstock.bootstrap.clock import now_ms
-from penstock.bootstrap.keys import open_keys
+from penstock.bootstrap.databases import adopt, open_keys
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, OK, explain
 from penstock.cli.key_commands import Output
+from penstock.cli.tables import cell_text, write_table
 from penstock.domain.errors import InvalidArgumentError, PenstockError, RequestError
 from penstock.domain.keys import AccessKey, NewSecret
 from penstock.service.keys import KeyService
-from penstock.settings import read_settings
+from penstock.settings import Settings, read_settings
 
 Facts = Mapping[str, object]
 
@@ -25,10 +26,20 @@ class Place(NamedTuple):
     Attributes:
         data: The data folder; None for that of the settings.
         config: A settings file; None for the one in the working directory.
+        database: A PostgreSQL URL; None for that of the settings, if there is one.
     """
 
     data: Path | None
     config: Path | None
+    database: str | None = None
+
+    def settings(self) -> Settings:
+        """The settings there.
+
+        Raises:
+            InvalidArgumentError: A setting is wrong.
+        """
+        return read_settings(self.config, data=self.data, database=self.database)
 
 
 def make(
@@ -67,7 +78,7 @@ def list_all(place: Place, output: Output) -> int:
     def work(keys: KeyService) -> None:
         rows = [_facts(key) for key in keys.list()]
         if output is Output.TABLE:
-            _write_table(rows)
+            write_table(rows)
         elif output is Output.JSON:
             _write(json.dumps(rows, indent=2))
         else:
@@ -116,10 +127,21 @@ def revoke(place: Place, secret_id: str) -> int:
     return _carry_out(place, work)
 
 
+def adopt_keys(place: Place) -> int:
+    """Have the servers of a database go over to other keys; the exit code."""
+    try:
+        adopt(place.settings())
+    except RequestError as error:
+        return explain(error, BAD_USAGE)
+    except (PenstockError, OSError) as error:
+        return explain(error, COULD_NOT)
+    _say("servers that start from now on must have these root and master keys")
+    return OK
+
+
 def _carry_out(place: Place, work: Callable[[KeyService], None], *, is_first: bool = False) -> int:
     try:
-        settings = read_settings(place.config, data=place.data)
-        with open_keys(settings, is_first=is_first) as keys:
+        with open_keys(place.settings(), is_first=is_first) as keys:
             work(keys)
     except RequestError as error:
         return explain(error, BAD_USAGE)
@@ -180,27 +202,8 @@ def _write_facts(facts: Facts, output: Output) -> None:
         return
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        text = json.dumps(value, indent=2) if isinstance(value, list) else _cell(value)
+        text = json.dumps(value, indent=2) if isinstance(value, list) else cell_text(value)
         _write(f"{name:<{width}}  {text}")
-
-
-def _write_table(rows: Sequence[Facts]) -> None:
-    """Columns as wide as what they hold."""
-    if not rows:
-        return
-    lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        _write(_columns(line, widths))
-
-
-def _columns(cells: Iterable[str], widths: Sequence[int]) -> str:
-    padded = (f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
-    return "  ".join(padded).rstrip()
-
-
-def _cell(value: object) -> str:
-    return "-" if value is None else str(value)
 
 
 def _time(moment_ms: int | None) -> str | None:

@@ -25,6 +25,7 @@ from penstock.service.reports import write_report
 from penstock.settings import read_settings
 
 _MOST_SHOWN = 10
+_PRIVATE = {"database": "", "keep_jobs_seconds": 0}  # the state of a run is its own
 
 
 def run(request: RunRequest, config: Path | None, given: dict[str, Any]) -> int:
@@ -35,7 +36,7 @@ def run(request: RunRequest, config: Path | None, given: dict[str, Any]) -> int:
         for warning in file.warnings:
             _say(f"warning: {warning}")
         folder = given.get("data") or _state_folder() / wanted.request_digest
-        system = System(read_settings(config, **{**given, "data": folder}))
+        system = System(read_settings(config, **{**given, **_PRIVATE, "data": folder}))
     except (PenstockError, OSError) as error:
         code = BAD_USAGE if isinstance(error, InvalidArgumentError) else COULD_NOT
         return explain(error, code)

@@ -42,7 +42,7 @@ def serve(bindings: list[str], config: Path | None, given: dict[str, Any]) -> in
             _bind(system, binding)
         key = system.root_key()
         _show_new_key(key)
-        system.start_engine()
+        system.start_engine(single_workers=1)
         _serve(system, key, listener)
     except InvalidArgumentError as error:
         return explain(error, BAD_USAGE)

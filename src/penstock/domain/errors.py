@@ -102,12 +102,13 @@ class AlreadyRunningError(ConflictError):
 
 
 class LeaseLostError(ConflictError):
-    """A claim expired and may belong to somebody else."""
+    """A claim on a job expired, and somebody else has it now."""
 
     code = "LeaseLost"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the lease on {what} is lost")
+    def __init__(self, job: int) -> None:
+        super().__init__(f"the lease on job {job} is lost")
+        self.job = job
 
 
 # --- this input cannot be processed -------------------------------------------------------
@@ -184,6 +185,21 @@ class OutputRejectedError(OperationError):
     code = "OutputRejected"
 
 
+class TargetRefusedError(OperationError):
+    """An address that must not be called; the setting that would allow it is named."""
+
+    code = "TargetRefused"
+
+
+class FunctionRejectedError(OperationError):
+    """A function refused a call, or its answer cannot be used."""
+
+    code = "FunctionRejected"
+
+    def __init__(self, name: str, fault: str) -> None:
+        super().__init__(f"the function {name!r} {fault}")
+
+
 class InventoryError(OperationError):
     """A manifest, one of its parts, or a URL file cannot be used; fails the whole job."""
 
@@ -207,6 +223,17 @@ class BackendError(PenstockError):
         super().__init__(message)
 
 
+class DatabaseError(BackendError):
+    """The database failed or cannot be reached; what is stored is as it was before."""
+
+
+class RefusedRowError(DatabaseError):
+    """The database refuses what was to be written, however often it is tried."""
+
+    code = "OutcomeRefused"
+    retryable = False
+
+
 class StoreError(BackendError):
     """An object store failed or refused."""
 
@@ -214,6 +241,15 @@ class StoreError(BackendError):
 
     def __init__(self, key: str, fault: str) -> None:
         super().__init__(f"{key}: {fault}")
+
+
+class FunctionUnavailableError(BackendError):
+    """A function could not be reached, or failed; a later call may succeed."""
+
+    code = "FunctionUnavailable"
+
+    def __init__(self, name: str, fault: str) -> None:
+        super().__init__(f"the function {name!r} {fault}")
 
 
 class StoreAccessDeniedError(OperationError):

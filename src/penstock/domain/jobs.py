@@ -9,6 +9,8 @@ from penstock.domain.selection import ObjectFilter
 from penstock.domain.states import JobState
 from penstock.domain.trees import Tree
 
+MOST_WEIGHT = 100
+
 
 class JobType(StrEnum):
     """What a job was made by.
@@ -101,6 +103,7 @@ class Job:
         filter: Which of the named objects it takes.
         queue_ids: Queues it passes through; a pause of any of them holds it.
         priority: Larger runs first, from 0.
+        weight: Share of the workers' time among jobs of its priority, from 1 to `MOST_WEIGHT`.
         is_dry_run: Whether it stops after planning.
         request_digest: Names the command that made it, so that the same command finds it again;
             empty for jobs of the wire.
@@ -114,6 +117,7 @@ class Job:
         cursor: Where its selection goes on after a restart; empty at the beginning.
         is_expanded: Whether every selected object is in a chunk.
         seconds_per_object: Measured working time of one object; None before the first chunk.
+        epoch: Counts the claims of engines; the number that fences out an earlier holder.
         counters: Executions by state.
     """
 
@@ -129,6 +133,7 @@ class Job:
     filter: ObjectFilter
     queue_ids: tuple[str, ...] = ()
     priority: int = 0
+    weight: int = 1
     is_dry_run: bool = False
     request_digest: str = ""
     state: JobState = JobState.SUBMITTED
@@ -141,6 +146,7 @@ class Job:
     cursor: str = ""
     is_expanded: bool = False
     seconds_per_object: float | None = None
+    epoch: int = 0
     counters: Counters = Counters()
 
     @property

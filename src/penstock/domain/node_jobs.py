@@ -6,6 +6,7 @@ from penstock.domain.operation_rules import OperationRule
 from penstock.domain.states import ExecutionState
 
 MOST_OPERATIONS = 6  # wire.md 14
+WITHOUT_INPUT = frozenset({"FileCompress"})  # nodes.md 8.2: their params name what they read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,7 @@ class NodeJobRequest:
 
     Attributes:
         bucket: The bucket that holds the object.
-        object_key: The object; empty where a URL names it.
+        object_key: The object; empty where a URL names it, or no operation needs one.
         url: A URL of an object of this bucket; empty where a key is given.
         rules: What to do with it, from one to six operations.
     """

@@ -1,6 +1,7 @@
 """Decides: what a chunk holds, how long it is, and which key an output gets."""
 
 import json
+import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from penstock.domain.trees import Tree, children, text
 LARGEST_CHUNK = 1000
 FIRST_CHUNK = 16
 TARGET_SECONDS = 2.0
+_LEAST_SECONDS = 0.25
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}|\{(Ext|ext)\}")
 _PLACE = frozenset({"Region", "Bucket"})
@@ -50,6 +52,20 @@ def leased_chunk_size(seconds_per_object: float | None) -> int:
     if seconds_per_object is None:
         return 1
     return _within(TARGET_SECONDS / max(seconds_per_object, 1e-9))
+
+
+def last_chunk_size(size: int, seconds_per_object: float, *, left: int, sharers: int) -> int:
+    """How many of the last objects of a job one worker takes, so that all end together.
+
+    Half of a fair share, again and again, down to a quarter of a second of work.
+
+    Args:
+        size: What it would take if many objects were left.
+        left: How many are left.
+        sharers: How many workers take of them.
+    """
+    least = math.ceil(_LEAST_SECONDS / max(seconds_per_object, 1e-9))
+    return max(1, min(size, max(least, math.ceil(left / (2 * sharers)))))
 
 
 def blend_seconds(before: float | None, measured: float) -> float:

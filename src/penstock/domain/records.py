@@ -80,7 +80,7 @@ def failed_row(
 
 def pack_outcomes(outcomes: Sequence[NodeOutcome]) -> str:
     """Node outcomes as they are stored: JSON without what goes without saying."""
-    return _encode([_packed(outcome) for outcome in outcomes])
+    return f"[{','.join(map(_packed, outcomes))}]"
 
 
 def unpack_outcomes(packed: str) -> list[NodeOutcome]:
@@ -88,13 +88,13 @@ def unpack_outcomes(packed: str) -> list[NodeOutcome]:
     return [_outcome(entry) for entry in json.loads(packed)]
 
 
-def _packed(outcome: NodeOutcome) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "n": outcome.number,
-        "s": str(outcome.state),
-        "b": outcome.started_ms,
-        "e": outcome.ended_ms,
-    }
+def _packed(outcome: NodeOutcome) -> str:
+    """One outcome; what all have is written straight: an encoder takes four times as long."""
+    always = (
+        f'"n":{outcome.number},"s":"{outcome.state.value}"'
+        f',"b":{outcome.started_ms},"e":{outcome.ended_ms}'
+    )
+    entry: dict[str, Any] = {}
     if outcome.state is not ExecutionState.SUCCESS:
         entry["c"] = outcome.code
     if outcome.message:
@@ -103,7 +103,7 @@ def _packed(outcome: NodeOutcome) -> dict[str, Any]:
         entry["o"] = [tuple(output) for output in outcome.outputs]
     if outcome.facts:
         entry["f"] = outcome.facts
-    return entry
+    return f"{{{always},{_encode(entry)[1:]}" if entry else f"{{{always}}}"
 
 
 def _outcome(entry: Mapping[str, Any]) -> NodeOutcome:

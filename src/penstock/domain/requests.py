@@ -31,6 +31,7 @@ class JobRequest:
         excluded_prefix: Keys that begin with it are left out; empty for none.
         is_up_to_now: Whether objects stored after the request are left out where there is no
             upper bound, so that a job never takes up its own results.
+        weight: Share of the workers' time among jobs of the same priority.
         is_dry_run: Whether to stop after planning.
         request_digest: Names the command that asks; empty for requests of the wire.
     """
@@ -48,6 +49,7 @@ class JobRequest:
     modified_to_ms: int | None = None
     excluded_prefix: str = ""
     is_up_to_now: bool = False
+    weight: int = 1
     is_dry_run: bool = False
     request_digest: str = ""
 

@@ -77,5 +77,6 @@ def extension_of(key: str) -> str:
 
 
 def showable(text: str) -> str:
-    """Text fit for a database, a log or a screen: undecodable bytes of a key are escaped."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    """Text fit for a database, a log or a screen: undecodable bytes and U+0000 are escaped."""
+    shown = text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return shown.replace("\0", r"\x00") if "\0" in shown else shown

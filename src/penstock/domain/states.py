@@ -45,6 +45,7 @@ class ChunkEvent(StrEnum):
 
     LEASE = "lease"
     RELEASE = "release"
+    CUT = "cut"
     SEAL = "seal"
     CANCEL = "cancel"
 
@@ -115,6 +116,7 @@ CHUNK_TABLE: Mapping[ChunkState, Mapping[ChunkEvent, ChunkState]] = {
     },
     ChunkState.LEASED: {
         ChunkEvent.RELEASE: ChunkState.PLANNED,
+        ChunkEvent.CUT: ChunkState.LEASED,
         ChunkEvent.SEAL: ChunkState.SEALED,
     },
     ChunkState.SEALED: {},

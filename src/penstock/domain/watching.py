@@ -1,6 +1,6 @@
 """A tree that remembers which of its names were asked for, to find those that nobody knows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 
 from penstock.domain.trees import Tree, Value
 
@@ -20,6 +20,10 @@ class WatchedTree(Mapping[str, Value]):
     def __iter__(self) -> Iterator[str]:
         """The names; asks for none."""
         return iter(self._values)
+
+    def values(self) -> ValuesView[Value]:
+        """The values; asks for none."""
+        return self._values.values()
 
     def __len__(self) -> int:
         """How many names."""

@@ -8,16 +8,23 @@ has handed to workers.
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from penstock.domain.chunks import Chunk
-from penstock.domain.errors import BackendError
-from penstock.domain.jobs import Counters
-from penstock.domain.planning import TARGET_SECONDS, blend_seconds, leased_chunk_size
-from penstock.engine.dispatcher import next_job
-from penstock.engine.driving import DrivenJob, Driving
+from penstock.domain.errors import BackendError, LeaseLostError, RefusedRowError
+from penstock.domain.jobs import Counters, JobType
+from penstock.domain.planning import (
+    TARGET_SECONDS,
+    blend_seconds,
+    last_chunk_size,
+    leased_chunk_size,
+)
+from penstock.engine.dispatcher import Shares, next_job
+from penstock.engine.driving import AtWork, DrivenJob, Driving
 from penstock.engine.executor import (
+    CutShort,
     Executor,
     Finished,
     GivenBack,
@@ -26,15 +33,19 @@ from penstock.engine.executor import (
     WorkerDied,
 )
 from penstock.engine.expander import Expander
-from penstock.engine.recorder import Recorder
-from penstock.engine.runner import Assignment
-from penstock.state import chunks, jobs, resources
+from penstock.engine.recorder import Recorder, is_unrecordable, unrecordable
+from penstock.engine.runner import Assignment, ChunkOutcome
+from penstock.state import chunks, job_leases, jobs, resources
 from penstock.state.database import Database, Transaction
 
 POLL_SECONDS = 0.2
 SHORT_SECONDS = 0.25
 DRAIN_SECONDS = 20.0
 PROGRESS_SECONDS = 1.0
+LATE_SECONDS = 10.0
+LATE_FACTOR = 5.0
+
+News = Finished | CutShort
 
 _log = structlog.get_logger()
 
@@ -67,11 +78,13 @@ class Coordinator:
         self._saved_at = 0.0
         self._unrecorded: list[Report] = []
         self._fractions: dict[Chunk, float] = {}
+        self._shares = Shares()
+        self._is_careful = False
 
     def recover(self) -> None:
         """Take back what a dead predecessor held; only when no other engine can be alive."""
         with self._database.write() as transaction:
-            jobs.release_jobs(transaction)
+            job_leases.release_jobs(transaction)
 
     def run(self) -> None:
         """Drive jobs until `stop`, then let workers stop behind their present object."""
@@ -91,94 +104,140 @@ class Coordinator:
     def step(self, wait_seconds: float) -> None:
         """One round: look around, record and hand out chunks, wait for news."""
         is_late = time.monotonic() - self._looked_at >= POLL_SECONDS
-        if is_late or self._driving.is_renewal_due():
+        if is_late or self._has_run_dry() or self._driving.is_renewal_due():
             with self._database.read() as transaction:
                 self._queue_limits = resources.queue_limits(transaction)
                 self._recorder.look_around(transaction)
             self._driving.look_around(self._queue_limits)
+            self._cut_late_chunks()
             self._exhausted.clear()
             self._looked_at = time.monotonic()
         if self._planned.is_set():
             self._planned.clear()
             self._exhausted.clear()
-        self._record_and_dispatch(is_open=True)
-        self._unrecorded += self._executor.reports(wait_seconds)
+        has_handed = self._record_and_dispatch(is_open=True)
+        self._unrecorded += self._executor.reports(0.0 if has_handed else wait_seconds)
+
+    def _has_run_dry(self) -> bool:
+        """Whether a job has nothing planned and nothing at work, so that it may be at its end."""
+        return any(
+            number in self._exhausted and not one.at_work and one.expansion is not None
+            for number, one in self._driving.driven.items()
+        )
 
     def _wake(self) -> None:
         self._planned.set()
         self._executor.wake()
 
-    def _record_and_dispatch(self, *, is_open: bool) -> None:
-        """Record what came back and lease what goes out, in one transaction.
-
-        Workers get their chunks, and memory forgets the reports, when it is committed; when it
-        fails, the next round begins with the same reports.
+    def _record_and_dispatch(self, *, is_open: bool) -> bool:
+        """Record what came back and lease what goes out; whether there is more to do at once.
 
         Args:
             is_open: Whether chunks are handed out.
         """
         news = self._take_news()
-        handed: list[Assignment] = []
+        is_open = is_open and not self._is_careful
         if not news and not (is_open and self._next_lease() is not None):
             self._save_progress()
+            return False
+        try:
+            has_handed = self._commit(news, is_open=is_open)
+        except RefusedRowError as error:
+            self._single_out(news, error)
+            return True
+        self._save_progress()
+        return has_handed or self._is_careful
+
+    def _single_out(self, news: list[News], error: RefusedRowError) -> None:
+        """Go on one report a round; the outcome that the database refuses becomes a failure."""
+        if not self._is_careful:
+            self._is_careful = True
             return
+        (report,) = news
+        if not isinstance(report, ChunkOutcome) or is_unrecordable(report):
+            raise error
+        _log.error("outcome_refused", job=report.chunk.job, chunk=report.chunk.number)
+        self._unrecorded[0] = unrecordable(report, error)
+
+    def _commit(self, news: list[News], *, is_open: bool) -> bool:
+        """Write one round in one transaction; workers get their chunks when it is committed.
+
+        When it fails, memory is as before, and the next round begins with the same reports.
+
+        Returns:
+            Whether there is more to do at once.
+        """
+        before = {number: dict(one.at_work) for number, one in self._driving.driven.items()}
+        handed: list[Assignment] = []
         try:
             with self._database.write() as transaction:
                 for report in news:
                     self._record(transaction, report)
-                    self._forget(report.chunk)
                 while is_open and (lease := self._next_lease(len(handed))) is not None:
                     handed += self._lease_chunk(transaction, *lease)
-        except BackendError:
-            self._undo(news, handed)
-            raise
+        except (BackendError, LeaseLostError) as error:
+            for number, at_work in before.items():
+                self._driving.driven[number].at_work = at_work
+            self._unrecorded = [*news, *self._unrecorded]
+            if not isinstance(error, LeaseLostError):
+                raise
+            self._driving.lose(error.job)
+            return True
+        for report in news:
+            self._forget(report)
         for assignment in handed:
             self._executor.submit(assignment)
-        self._save_progress()
+        return bool(handed)
 
     # --- what came back -------------------------------------------------------------------
 
-    def _take_news(self) -> list[Finished]:
-        """The reports that change something; progress is kept aside."""
-        news: list[Finished] = []
-        for report in self._unrecorded:
-            if report.chunk.job not in self._driving.driven:
-                continue  # another engine ended the job: the lease is lost, and with it this
+    def _take_news(self) -> list[News]:
+        """The reports that change something; progress is kept aside, and what is stale dropped.
+
+        Only one while the outcome is sought that the database refuses.
+        """
+        news: list[News] = []
+        while self._unrecorded and not (news and self._is_careful):
+            report = self._unrecorded.pop(0)
+            driven = self._driving.driven.get(report.chunk.job)
+            if driven is None or not driven.holds(report.chunk):
+                continue  # the lease is lost, and with it this
             if isinstance(report, Progressed):
                 self._fractions[report.chunk] = report.fraction
             else:
                 news.append(report)
-        self._unrecorded = []
+        self._is_careful = self._is_careful and bool(news)
         return news
 
-    def _record(self, transaction: Transaction, report: Finished) -> None:
+    def _record(self, transaction: Transaction, report: News) -> None:
         driven = self._driving.driven[report.chunk.job]
-        workflows = len(driven.job.workflows)
+        job, held = driven.job, driven.at_work[report.chunk.number]
+        if isinstance(report, CutShort):
+            cut = self._recorder.cut(transaction, job, held.chunk, report.size)
+            if cut is not None:
+                driven.at_work[cut.number] = replace(held, chunk=cut)
+            return
+        del driven.at_work[report.chunk.number]
         if isinstance(report, WorkerDied):
-            self._recorder.record_death(transaction, report, workflows=workflows)
+            died = replace(report, assignment=replace(report.assignment, chunk=held.chunk))
+            self._recorder.record_death(transaction, job, died)
         elif isinstance(report, GivenBack):
-            self._recorder.give_back(transaction, report.chunk, workflows=workflows)
+            self._recorder.give_back(transaction, job, held.chunk)
         else:
             if report.done:
                 driven.speed = blend_seconds(driven.speed, report.seconds / report.done)
-            self._recorder.record(transaction, report, workflows=workflows, speed=driven.speed)
+                self._shares.correct(job, report.seconds - held.expected_seconds)
+            outcome = replace(report, chunk=held.chunk)
+            self._recorder.record(transaction, job, outcome, speed=driven.speed)
 
-    def _forget(self, chunk: Chunk) -> None:
-        self._fractions.pop(chunk, None)
-        self._exhausted.discard(chunk.job)
-        at_work = self._driving.driven[chunk.job].at_work
-        at_work.pop(chunk.number, None)
-        if not at_work:
+    def _forget(self, report: News) -> None:
+        """What is recorded is over: look whether the job is."""
+        driven = self._driving.driven.get(report.chunk.job)
+        self._exhausted.discard(report.chunk.job)
+        if not isinstance(report, CutShort):
+            self._fractions.pop(report.chunk, None)
+        if driven is not None and not driven.at_work:
             self._looked_at = 0.0  # the job may have come to its end: look at once
-
-    def _undo(self, news: list[Finished], handed: list[Assignment]) -> None:
-        """Be as before a round whose transaction failed."""
-        self._unrecorded = [*news, *self._unrecorded]
-        for report in news:
-            self._driving.driven[report.chunk.job].at_work[report.chunk.number] = report.chunk
-        for assignment in handed:
-            at_work = self._driving.driven[assignment.chunk.job].at_work
-            at_work.pop(assignment.chunk.number, None)
 
     def _save_progress(self) -> None:
         """Keep the progress of chunks that take long, once a second."""
@@ -201,6 +260,7 @@ class Coordinator:
         driven = self._driving.driven
         job = next_job(
             (one.job for one in driven.values() if not one.stop.is_set()),
+            shares=self._shares,
             in_flight={number: len(one.at_work) for number, one in driven.items()},
             queue_limits=self._queue_limits,
             exhausted=self._exhausted,
@@ -210,7 +270,8 @@ class Coordinator:
         chosen = driven[job.number]
         size = leased_chunk_size(chosen.speed)
         is_short = chosen.speed is not None and size * chosen.speed < SHORT_SECONDS
-        if self._executor.free_places(is_short=is_short) <= handed:
+        is_single = job.type is JobType.TRIGGER
+        if self._executor.free_places(is_short=is_short, is_single=is_single) <= handed:
             return None
         return chosen, size
 
@@ -219,6 +280,11 @@ class Coordinator:
     ) -> list[Assignment]:
         """Lease one chunk of a job; nothing when it has none that is planned."""
         number = driven.job.number
+        if driven.speed is not None and size > 1:
+            sharers = len(driven.at_work) + 1
+            left = chunks.count_last_objects(transaction, number, most_chunks=2 * sharers)
+            if left is not None:
+                size = last_chunk_size(size, driven.speed, left=left, sharers=sharers)
         chunk = chunks.lease_next_chunk(
             transaction, number, most_objects=size, now_ms=self._now_ms()
         )
@@ -226,10 +292,29 @@ class Coordinator:
             self._exhausted.add(number)
             return []
         executions = chunk.size * len(driven.job.workflows)
-        jobs.add_counters(transaction, number, Counters(running=executions, waiting=-executions))
+        changes = Counters(running=executions, waiting=-executions)
+        jobs.add_counters(transaction, number, changes, epoch=driven.job.epoch)
         objects = chunks.packed_objects(transaction, number, chunk.origin)
-        driven.at_work[chunk.number] = chunk
-        return [Assignment(job=driven.job, chunk=chunk, objects=objects)]
+        expected = None if driven.speed is None else chunk.size * driven.speed
+        seconds = TARGET_SECONDS if expected is None else expected
+        self._shares.serve(driven.job, seconds)
+        driven.at_work[chunk.number] = AtWork(
+            chunk=chunk,
+            expected_seconds=seconds,
+            late_at=time.monotonic() + max(LATE_SECONDS, LATE_FACTOR * seconds),
+        )
+        return [
+            Assignment(job=driven.job, chunk=chunk, objects=objects, expected_seconds=expected)
+        ]
+
+    def _cut_late_chunks(self) -> None:
+        """Free what waits behind an object that takes far longer than the others did."""
+        now = time.monotonic()
+        for driven in self._driving.driven.values():
+            for number, held in driven.at_work.items():
+                if now > held.late_at and held.chunk.size > 1:
+                    self._executor.cut(held.chunk)
+                    driven.at_work[number] = replace(held, late_at=now + LATE_SECONDS)
 
     # --- the end --------------------------------------------------------------------------
 
@@ -238,6 +323,7 @@ class Coordinator:
         self._executor.drain()
         give_up_at = time.monotonic() + DRAIN_SECONDS
         while self._at_work() and time.monotonic() < give_up_at:
+            self._driving.renew()
             self._unrecorded += self._executor.reports(POLL_SECONDS)
             self._record_and_dispatch(is_open=False)
         self._unrecorded = [GivenBack(chunk=chunk) for chunk in self._at_work()]
@@ -246,4 +332,5 @@ class Coordinator:
         self._executor.close()
 
     def _at_work(self) -> list[Chunk]:
-        return [chunk for one in self._driving.driven.values() for chunk in one.at_work.values()]
+        driven = self._driving.driven.values()
+        return [held.chunk for one in driven for held in one.at_work.values()]

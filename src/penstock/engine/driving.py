@@ -2,24 +2,42 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from penstock.domain.chunks import Chunk
-from penstock.domain.jobs import Counters, Job, closing_message
+from penstock.domain.errors import LeaseLostError
+from penstock.domain.jobs import Counters, Job, JobType, closing_message
 from penstock.domain.states import JobEvent, JobState
 from penstock.engine.dispatcher import is_held
 from penstock.engine.executor import Executor
 from penstock.engine.expander import Expander, Expansion
-from penstock.state import chunks, jobs
-from penstock.state.database import Database
+from penstock.state import chunks, job_leases, jobs
+from penstock.state.database import Database, Transaction
 
-LEASE_MS = 30_000
+LEASE_MS = 8_000  # a job is taken over within ten seconds of its engine's death
 MOST_EXPANSIONS = 8  # at once: the others wait their turn
+MOST_DRIVEN = 256  # jobs of each sort that are not held by a pause
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtWork:
+    """A chunk that was handed to a worker.
+
+    Attributes:
+        chunk: As it was leased, or cut since.
+        expected_seconds: How long it should take.
+        late_at: From when on it is late, on the monotonic clock.
+    """
+
+    chunk: Chunk
+    expected_seconds: float
+    late_at: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,7 +50,7 @@ class DrivenJob:
         stop: Tells its expansion to stop.
         expansion: How its expansion ended; None while it goes on.
         thread: Runs its expansion; None when it was expanded before.
-        at_work: Chunks handed to workers, by chunk number.
+        at_work: What was handed to workers, by chunk number.
     """
 
     job: Job
@@ -40,11 +58,16 @@ class DrivenJob:
     stop: threading.Event = field(default_factory=threading.Event)
     expansion: Expansion | None = None
     thread: threading.Thread | None = None
-    at_work: dict[int, Chunk] = field(default_factory=dict)
+    at_work: dict[int, AtWork] = field(default_factory=dict)
 
     def is_busy(self) -> bool:
         """Whether anything still works on the job."""
         return bool(self.at_work) or (self.thread is not None and self.thread.is_alive())
+
+    def holds(self, chunk: Chunk) -> bool:
+        """Whether a chunk is at work under the lease that is named in it."""
+        held = self.at_work.get(chunk.number)
+        return held is not None and held.chunk.epoch == chunk.epoch
 
 
 class Driving:
@@ -77,17 +100,15 @@ class Driving:
 
     def look_around(self, queue_limits: Mapping[str, int]) -> None:
         """Take up new jobs; move each to the state that the facts call for."""
-        self._renew()
-        with self._database.read() as transaction:
-            open_jobs = jobs.list_open_jobs(transaction)
-        for job in open_jobs:
-            driven = self.driven.get(job.number) or self._take_up(job)
-            if driven is not None:
-                driven.job = job
+        self.renew()
+        self._refresh()
+        self._take_up()
+        for driven in list(self.driven.values()):
+            try:
                 self._start_expansion(driven)
                 self._settle(driven, queue_limits)
-        for number in self.driven.keys() - {job.number for job in open_jobs}:
-            self.driven.pop(number).stop.set()
+            except LeaseLostError as error:
+                self.lose(error.job)
 
     def release(self, *, join_seconds: float) -> None:
         """Stop every expansion and give up the leases."""
@@ -98,26 +119,78 @@ class Driving:
             if driven.thread is not None:
                 driven.thread.join(max(0.0, give_up_at - time.monotonic()))
         with self._database.write() as transaction:
-            jobs.release_jobs(transaction, self._owner)
+            job_leases.release_jobs(transaction, self._owner)
 
-    def _take_up(self, job: Job) -> DrivenJob | None:
-        """Lease a job, release what a dead engine left leased, and go on with its expansion."""
+    def is_renewal_due(self) -> bool:
+        """Whether a quarter of the time of the leases has passed: look around before all else."""
+        return self._now_ms() - self._renewed_ms >= LEASE_MS / 4
+
+    def renew(self) -> None:
+        """Extend every lease when that is due."""
+        if not self.is_renewal_due():
+            return
         now_ms = self._now_ms()
+        if self.driven:
+            with self._database.write() as transaction:
+                job_leases.extend_leases(transaction, self._owner, until_ms=now_ms + LEASE_MS)
+        self._renewed_ms = now_ms
+
+    def lose(self, number: int) -> None:
+        """Let go of a job that another engine has now, and of all work on it."""
+        driven = self.driven.pop(number)
+        driven.stop.set()
+        self._executor.cancel(number)
+        _log.warning("job_lease_lost", job_id=driven.job.id)
+
+    def _refresh(self) -> None:
+        """See what has become of the jobs; those that ended or were taken over are let go."""
+        with self._database.read() as transaction:
+            found = jobs.refresh_jobs(transaction, [one.job for one in self.driven.values()])
+        for number in self.driven.keys() - found.keys():
+            self.lose(number)
+        for number, job in found.items():
+            self.driven[number].job = job
+
+    def _take_up(self) -> None:
+        """Lease jobs that are free, and go on with what a dead engine left."""
+        now_ms = self._now_ms()
+        with self._database.read() as transaction:
+            if not job_leases.has_free_job(transaction, now_ms):
+                return
+        active = Counter(
+            one.job.type is JobType.TRIGGER
+            for one in self.driven.values()
+            if one.job.state is not JobState.PAUSE
+        )
         with self._database.write() as transaction:
-            won = jobs.lease_job_if_free(
-                transaction, job.number, self._owner, now_ms=now_ms, until_ms=now_ms + LEASE_MS
+            taken = [
+                job
+                for are_singles in (True, False)
+                for job in job_leases.lease_free_jobs(
+                    transaction,
+                    self._owner,
+                    now_ms=now_ms,
+                    until_ms=now_ms + LEASE_MS,
+                    are_singles=are_singles,
+                    limit=max(0, MOST_DRIVEN - active[are_singles]),
+                )
+            ]
+            for job in taken:
+                self._go_on(transaction, job)
+        for job in taken:
+            expansion = Expansion() if job.is_expanded else None
+            self.driven[job.number] = DrivenJob(
+                job=job, speed=job.seconds_per_object, expansion=expansion
             )
-            if not won:
-                return None
-            left = chunks.release_leased_chunks(transaction, job.number) * len(job.workflows)
-            jobs.add_counters(transaction, job.number, Counters(waiting=left, running=-left))
-            if job.state is JobState.SUBMITTED:
-                jobs.move_job(transaction, job, JobEvent.START, now_ms)
-        _log.info("job_taken_up", job_id=job.id, released_executions=left)
-        expansion = Expansion() if job.is_expanded else None
-        driven = DrivenJob(job=job, speed=job.seconds_per_object, expansion=expansion)
-        self.driven[job.number] = driven
-        return driven
+            _log.info("job_taken_up", job_id=job.id)
+
+    def _go_on(self, transaction: Transaction, job: Job) -> None:
+        """Release what a dead engine left leased, and start a job that is new."""
+        left = chunks.release_leased_chunks(transaction, job.number) * len(job.workflows)
+        changes = Counters(waiting=left, running=-left)
+        jobs.add_counters(transaction, job.number, changes, epoch=job.epoch)
+        if job.state is JobState.SUBMITTED:
+            jobs.move_job(transaction, job, JobEvent.START, self._now_ms())
 
     def _start_expansion(self, driven: DrivenJob) -> None:
         """Plan a job's objects in a thread of its own, if it needs it and there is room."""
@@ -174,9 +247,8 @@ class Driving:
         with self._database.write() as transaction:
             objects = chunks.cancel_planned_chunks(transaction, number, self._now_ms())
             executions = objects * len(driven.job.workflows)
-            jobs.add_counters(
-                transaction, number, Counters(cancelled=executions, waiting=-executions)
-            )
+            changes = Counters(cancelled=executions, waiting=-executions)
+            jobs.add_counters(transaction, number, changes, epoch=driven.job.epoch)
         self._end(driven, event, code, message)
 
     def _end(
@@ -196,29 +268,6 @@ class Driving:
             moved = jobs.find_job(transaction, driven.job.number)
         if moved is not None:
             driven.job = moved
-
-    def is_renewal_due(self) -> bool:
-        """Whether a third of the time of the leases has passed: look around before all else."""
-        return self._now_ms() - self._renewed_ms >= LEASE_MS / 3
-
-    def _renew(self) -> None:
-        """Extend every lease when that is due, and let go of the jobs whose lease was lost."""
-        if not self.is_renewal_due():
-            return
-        now_ms = self._now_ms()
-        self._renewed_ms = now_ms
-        with self._database.write() as transaction:
-            lost = [
-                number
-                for number in self.driven
-                if not jobs.lease_job_if_free(
-                    transaction, number, self._owner, now_ms=now_ms, until_ms=now_ms + LEASE_MS
-                )
-            ]
-        for number in lost:
-            driven = self.driven.pop(number)
-            driven.stop.set()
-            _log.warning("job_lease_lost", job_id=driven.job.id)
 
 
 def _is_done(job: Job) -> bool:

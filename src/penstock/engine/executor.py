@@ -49,23 +49,48 @@ class Progressed:
     fraction: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutShort:
+    """A worker will end a chunk sooner than it was leased; the rest is free for others.
+
+    Attributes:
+        chunk: The leased chunk.
+        size: How many of its objects, from the first on, the worker takes to an end.
+    """
+
+    chunk: Chunk
+    size: int
+
+
 Finished = ChunkOutcome | WorkerDied | GivenBack
 """What ends the work on a chunk."""
 
-Report = Finished | Progressed
+Report = Finished | CutShort | Progressed
 
 
 class Executor(Protocol):
     """Runs chunks on workers. Used from one thread, but for `wake`."""
 
-    def free_places(self, *, is_short: bool) -> int:
-        """How many more chunks it takes now; a few more when they are short, to keep it busy."""
+    def free_places(self, *, is_short: bool, is_single: bool = False) -> int:
+        """How many more chunks it takes now.
+
+        Args:
+            is_short: Whether the chunks are short: it takes a few more, to keep workers busy.
+            is_single: Whether they are single triggers, which somebody waits for: there may be
+                places that batches never take.
+        """
 
     def submit(self, assignment: Assignment) -> None:
         """Hand a chunk to a worker; `free_places` must not be 0."""
 
     def cancel(self, job: int) -> None:
         """Stop all work on a job within two seconds; its chunks come back as they are."""
+
+    def cut(self, chunk: Chunk) -> None:
+        """Ask the worker of a chunk to end it behind its present object, and to say where.
+
+        It answers by `CutShort`, or not at all.
+        """
 
     def drain(self) -> None:
         """Let workers stop behind their present object; what they did not begin comes back."""

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -13,8 +12,18 @@ from multiprocessing.connection import Connection, wait
 
 import structlog
 
-from penstock.engine.commands import Answer, CancelJob, Command, Drain, Ready
-from penstock.engine.executor import GivenBack, Progressed, Report, WorkerDied
+from penstock.domain.chunks import Chunk
+from penstock.domain.jobs import JobType
+from penstock.engine.commands import (
+    Answer,
+    CancelJob,
+    Command,
+    CutChunk,
+    Drain,
+    Ready,
+)
+from penstock.engine.executor import CutShort, GivenBack, Progressed, Report, WorkerDied
+from penstock.engine.processes import start_child
 from penstock.engine.runner import Assignment, ChunkOutcome
 
 _CANCEL_SECONDS = 1.5  # then a worker that did not listen is killed: cancel promises two
@@ -31,6 +40,7 @@ class _WorkerProcess:
 
     process: subprocess.Popen[bytes]
     connection: "Connection[Command, Answer]"
+    is_for_singles: bool
     handed: deque[Assignment] = field(default_factory=deque)
     is_ready: bool = False
     kill_at: float | None = None
@@ -39,40 +49,55 @@ class _WorkerProcess:
 class LocalExecutor:
     """Runs chunks in worker processes; see `executor.Executor`."""
 
-    def __init__(self, *, workers: int, factory: str, argument: str) -> None:
+    def __init__(
+        self, *, workers: int, factory: str, argument: str, single_workers: int = 0
+    ) -> None:
         """Start the workers.
 
         Args:
             workers: How many processes, at least one.
+            single_workers: How many more that take nothing but single triggers, so that these
+                never wait for the end of a batch's chunk.
             factory: `module:function` that makes the runner in the worker process.
             argument: The one argument of that function.
         """
-        self._command = [factory, argument]
-        self._workers = [self._start() for _ in range(workers)]
+        self._factory = factory
+        self._argument = argument
+        self._workers = [
+            self._start(is_for_singles=number >= workers)
+            for number in range(workers + single_workers)
+        ]
         self._waker, self._woken = socket.socketpair()
         self._waker.settimeout(0)
         self._given_back: list[Report] = []
         self._failed_starts = 0
 
-    def free_places(self, *, is_short: bool) -> int:
+    def free_places(self, *, is_short: bool, is_single: bool = False) -> int:
         """How many more chunks it takes now."""
         depth = _SHORT_CHUNKS_AHEAD if is_short else 1
-        return sum(max(0, depth - len(worker.handed)) for worker in self._workers)
+        return sum(max(0, depth - len(one.handed)) for one in self._open_to(is_single=is_single))
 
     def submit(self, assignment: Assignment) -> None:
         """Hand a chunk to the worker that has least to do."""
-        worker = min(self._workers, key=lambda one: len(one.handed))
+        is_single = assignment.job.type is JobType.TRIGGER
+        worker = min(self._open_to(is_single=is_single), key=lambda one: len(one.handed))
         worker.handed.append(assignment)
         self._send(worker, assignment)
 
     def cancel(self, job: int) -> None:
         """Stop all work on a job within two seconds."""
         for worker in self._workers:
-            if any(assignment.job.number == job for assignment in worker.handed):
-                self._send(worker, CancelJob(job))
+            for epoch in {one.job.epoch for one in worker.handed if one.job.number == job}:
+                self._send(worker, CancelJob(job, epoch))
             is_present = bool(worker.handed) and worker.handed[0].job.number == job
             if is_present and worker.kill_at is None:  # asked again, it gets no more time
                 worker.kill_at = time.monotonic() + _CANCEL_SECONDS
+
+    def cut(self, chunk: Chunk) -> None:
+        """Ask the worker of a chunk to end it behind its present object."""
+        for worker in self._workers:
+            if worker.handed and worker.handed[0].chunk == chunk:
+                self._send(worker, CutChunk(chunk))
 
     def drain(self) -> None:
         """Let workers stop behind their present object."""
@@ -110,24 +135,18 @@ class LocalExecutor:
         self._waker.close()
         self._woken.close()
 
-    def _start(self) -> _WorkerProcess:
-        ours, theirs = socket.socketpair()
-        descriptor = theirs.fileno()
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "penstock.engine.worker",
-                str(descriptor),
-                str(os.getpid()),
-                *self._command,
-            ],
-            pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C on the terminal is for the parent to answer
+    def _open_to(self, *, is_single: bool) -> list[_WorkerProcess]:
+        """Workers that take such chunks; those that take nothing else come first."""
+        return sorted(
+            (one for one in self._workers if is_single or not one.is_for_singles),
+            key=lambda one: not one.is_for_singles,
         )
-        theirs.close()
-        return _WorkerProcess(process=process, connection=Connection(ours.detach()))
+
+    def _start(self, *, is_for_singles: bool) -> _WorkerProcess:
+        process, connection = start_child("penstock.engine.worker", self._factory, self._argument)
+        return _WorkerProcess(
+            process=process, connection=connection, is_for_singles=is_for_singles
+        )
 
     def _send(self, worker: _WorkerProcess, command: Command) -> None:
         with suppress(OSError):  # it is dead; `reports` finds out and says so
@@ -145,6 +164,8 @@ class LocalExecutor:
         if isinstance(answer, ChunkOutcome):
             worker.handed.popleft()
             worker.kill_at = None
+            return [answer]
+        if isinstance(answer, CutShort):
             return [answer]
         if not worker.handed:
             return []
@@ -168,7 +189,8 @@ class LocalExecutor:
             present = worker.handed.popleft()
             found.append(WorkerDied(assignment=present, cause=_cause(code)))
         found += [GivenBack(chunk=assignment.chunk) for assignment in worker.handed]
-        self._workers[self._workers.index(worker)] = self._start()
+        place = self._workers.index(worker)
+        self._workers[place] = self._start(is_for_singles=worker.is_for_singles)
         return found
 
 

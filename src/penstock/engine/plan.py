@@ -6,12 +6,13 @@ from typing import Any
 
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import Job, PinnedWorkflow
+from penstock.domain.packages import node_settings
 from penstock.domain.planning import output_patterns
-from penstock.domain.trees import child, text
+from penstock.domain.trees import Tree, child, text
 from penstock.domain.workflows import Node, extensions_of_filter, parse_topology
 from penstock.engine.workspace import Destination
 from penstock.operations.base import Operation
-from penstock.operations.registry import find
+from penstock.operations.registry import absence, find
 from penstock.storage.base import ObjectStore
 
 
@@ -85,22 +86,27 @@ def _workflow(
 ) -> PlannedWorkflow:
     topology = parse_topology(pinned.topology)
     return PlannedWorkflow(
-        nodes=tuple(_planned(job, node, stores) for node in topology.nodes),
+        nodes=tuple(
+            _planned(job, node, node_settings(node, topology.nodes), stores)
+            for node in topology.nodes
+        ),
         extensions=extensions_of_filter(topology.start),
     )
 
 
-def _planned(job: Job, node: Node, stores: Mapping[str, ObjectStore]) -> PlannedNode:
+def _planned(
+    job: Job, node: Node, settings: Tree, stores: Mapping[str, ObjectStore]
+) -> PlannedNode:
     operation = find(node.type)
     if operation is None:
-        message = f"{node.name}: this build has no operation {node.type!r}"
+        message = f"{node.name}: {absence(node.type)}"
         raise InvalidArgumentError(message)
-    output = child(node.operation, "Output")
+    output = child(settings, "Output")
     bucket = text(output, "Bucket") or job.bucket
     return PlannedNode(
         node=node,
         operation=operation,
-        params=operation.parse(node.operation),
+        params=operation.parse(settings),
         destination=Destination(
             store=stores[bucket],
             bucket=bucket,

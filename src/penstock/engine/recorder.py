@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from penstock.domain.chunks import Chunk
-from penstock.domain.errors import WorkerCrashedError
+from penstock.domain.errors import RefusedRowError, WorkerCrashedError
 from penstock.domain.executions import NodeOutcome
-from penstock.domain.jobs import Counters
+from penstock.domain.jobs import Counters, Job
 from penstock.domain.planning import unpack_objects
 from penstock.domain.records import ExecutionRow, Span, failed_row
 from penstock.domain.states import ExecutionState
@@ -20,6 +21,7 @@ from penstock.state.database import Transaction, insert_executions
 
 MOST_ATTEMPTS = 3
 _STATE_COLUMN = ExecutionRow._fields.index("state")
+_CODE_COLUMN = ExecutionRow._fields.index("code")
 
 _log = structlog.get_logger()
 
@@ -38,21 +40,24 @@ class Recorder:
     def record(
         self,
         transaction: Transaction,
+        job: Job,
         outcome: ChunkOutcome,
         *,
-        workflows: int,
-        speed: float | None,
+        speed: float | None = None,
     ) -> bool:
-        """Seal what was done and give back the rest; False when the lease was lost.
+        """Seal what was done and give back the rest; False when the chunk's lease was lost.
 
         Args:
-            workflows: How many executions one object has.
+            job: The chunk's job, as this engine holds it.
             speed: The job's measured seconds per object, kept beside.
+
+        Raises:
+            LeaseLostError: The job's lease was lost.
         """
         chunk = outcome.chunk
         now_ms = self._now_ms()
         if outcome.done == 0:
-            return self.give_back(transaction, chunk, workflows=workflows)
+            return self.give_back(transaction, job, chunk)
         won = chunks.seal_chunk_if_leased(
             transaction, chunk, done=outcome.done, seconds=outcome.seconds, now_ms=now_ms
         )
@@ -61,7 +66,7 @@ class Recorder:
             return False
         insert_executions(transaction, outcome.rows)
         self._outbox.queue(transaction, chunk.job, outcome.rows, now_ms)
-        rest = (chunk.size - outcome.done) * workflows
+        rest = (chunk.size - outcome.done) * len(job.workflows)
         states = Counter(row[_STATE_COLUMN] for row in outcome.rows)
         changes = Counters(
             succeeded=states[ExecutionState.SUCCESS],
@@ -71,31 +76,34 @@ class Recorder:
             waiting=rest,
             running=-len(outcome.rows) - rest,
         )
-        jobs.add_counters(transaction, chunk.job, changes, speed=speed)
+        jobs.add_counters(transaction, job.number, changes, speed=speed, epoch=job.epoch)
         return True
 
-    def record_death(self, transaction: Transaction, died: WorkerDied, *, workflows: int) -> bool:
+    def record_death(self, transaction: Transaction, job: Job, died: WorkerDied) -> bool:
         """Cut the chunk that killed its worker; an object that stands alone fails in the end."""
         chunk = died.chunk
         _log.warning("worker_died", job=chunk.job, chunk=chunk.number, cause=died.cause)
         if chunk.size == 1 and chunk.attempts >= MOST_ATTEMPTS:
-            outcome = self._crashed(died, workflows)
-            return self.record(transaction, outcome, workflows=workflows, speed=None)
-        return self.give_back(transaction, chunk, workflows=workflows, is_attempt=True)
+            return self.record(transaction, job, self._crashed(died, len(job.workflows)))
+        return self.give_back(transaction, job, chunk, is_attempt=True)
 
     def give_back(
-        self, transaction: Transaction, chunk: Chunk, *, workflows: int, is_attempt: bool = False
+        self, transaction: Transaction, job: Job, chunk: Chunk, *, is_attempt: bool = False
     ) -> bool:
         """Return a leased chunk to the planned ones; one that counts an attempt is cut in half."""
         won = chunks.release_chunk_if_leased(
             transaction, chunk, is_attempt=is_attempt, is_cut=is_attempt and chunk.size > 1
         )
         if won:
-            executions = chunk.size * workflows
-            jobs.add_counters(
-                transaction, chunk.job, Counters(waiting=executions, running=-executions)
-            )
+            _count_as_waiting(transaction, job, chunk.size)
         return won
+
+    def cut(self, transaction: Transaction, job: Job, chunk: Chunk, size: int) -> Chunk | None:
+        """Free the objects of a chunk that its worker will leave; None when the lease was lost."""
+        rest = chunks.cut_chunk_if_leased(transaction, chunk, size)
+        if rest is not None:
+            _count_as_waiting(transaction, job, chunk.size - size)
+        return rest
 
     def _crashed(self, died: WorkerDied, workflows: int) -> ChunkOutcome:
         chunk = died.chunk
@@ -123,3 +131,28 @@ class Recorder:
             for position in range(first, first + workflows)
         ]
         return ChunkOutcome(chunk=chunk, done=1, rows=rows, seconds=0.0)
+
+
+def _count_as_waiting(transaction: Transaction, job: Job, objects: int) -> None:
+    executions = objects * len(job.workflows)
+    changes = Counters(waiting=executions, running=-executions)
+    jobs.add_counters(transaction, job.number, changes, epoch=job.epoch)
+
+
+def unrecordable(outcome: ChunkOutcome, error: RefusedRowError) -> ChunkOutcome:
+    """The same chunk with every execution failed, for an outcome that the database refuses."""
+    rows: list[tuple[object, ...]] = []
+    for values in outcome.rows:
+        row = ExecutionRow(*values)  # type: ignore[arg-type]  # a plain tuple travels fast
+        failed = NodeOutcome(
+            number=1, state=ExecutionState.FAILED, code=error.code, message=str(error)
+        )
+        address = (row.job, row.chunk, row.position)
+        span = Span(row.started_ms, row.ended_ms)
+        rows.append(failed_row(address, row.object_key, failed, attempt=row.attempt, span=span))
+    return replace(outcome, rows=rows)
+
+
+def is_unrecordable(outcome: ChunkOutcome) -> bool:
+    """Whether an outcome is what `unrecordable` made."""
+    return any(row[_CODE_COLUMN] == RefusedRowError.code for row in outcome.rows)

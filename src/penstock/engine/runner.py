@@ -11,15 +11,17 @@ from functools import partial
 from pathlib import Path
 
 from penstock.domain.chunks import Chunk
-from penstock.domain.errors import AttemptCancelledError
+from penstock.domain.errors import AttemptCancelledError, PenstockError
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Job
 from penstock.domain.planning import unpack_objects
-from penstock.domain.records import pack_outcomes
+from penstock.domain.records import Span, failed_row, pack_outcomes
 from penstock.domain.selection import ObjectInfo, extension_of, showable
+from penstock.domain.states import ExecutionState
+from penstock.engine.control import Control, Functions, no_functions
 from penstock.engine.plan import Plan, PlannedWorkflow, prepare
 from penstock.engine.walk import Walk, summary
-from penstock.engine.workspace import Control, SourceObject
+from penstock.engine.workspace import SourceObject
 from penstock.operations.base import Limits
 from penstock.storage.base import ObjectStore
 
@@ -34,11 +36,13 @@ class Assignment:
         job: The job, workflows pinned.
         chunk: The leased chunk.
         objects: The packed objects of its origin.
+        expected_seconds: How long it should take one worker; None before the first measurement.
     """
 
     job: Job
     chunk: Chunk
     objects: bytes
+    expected_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class Runner:
         scratch: Path,
         limits: Limits,
         retry_seconds: Sequence[float] = (),
+        functions: Functions = no_functions,
     ) -> None:
         """Take what it needs.
 
@@ -78,7 +83,9 @@ class Runner:
             limits: Bounds for the work on one object.
             retry_seconds: How long to wait before each further attempt at a node whose store
                 failed.
+            functions: Calls the functions of the operator's table.
         """
+        self._functions = functions
         self._retry_seconds = retry_seconds
         self._open_store = open_store
         self._now_ms = now_ms
@@ -93,27 +100,33 @@ class Runner:
         assignment: Assignment,
         *,
         is_cancelled: Callable[[], bool],
-        is_draining: Callable[[], bool],
+        may_begin: Callable[[int], bool],
         report: Callable[[float], None],
     ) -> ChunkOutcome:
         """Take the objects of a chunk to an end, in order.
 
         Args:
             is_cancelled: Whether to give up at once, in the middle of an object.
-            is_draining: Whether to stop behind the present object.
+            may_begin: Asked before each object, by its index in the chunk, whether to go on.
             report: Told the share of the chunk that is done; cheap.
         """
-        plan = self._plan(assignment.job)
+        try:
+            plan = self._plan(assignment.job)
+        except PenstockError as error:
+            return self._refused(assignment, error)
         chunk = assignment.chunk
         objects = unpack_objects(assignment.objects, chunk.start, chunk.size)
         rows: list[tuple[object, ...]] = []
         done = 0
         started_ms = self._now_ms()
         for index, listed in enumerate(objects):
+            if not may_begin(index):
+                break
             self.control = Control(
                 limits=self._limits,
                 retry_seconds=self._retry_seconds,
                 bucket=plan.job.bucket,
+                functions=self._functions,
                 is_cancelled=is_cancelled,
                 report=partial(_report_part, report, index, chunk.size),
             )
@@ -123,10 +136,29 @@ class Runner:
                 break
             done += 1
             report(done / chunk.size)
-            if is_draining():
-                break
         seconds = (self._now_ms() - started_ms) / 1000
         return ChunkOutcome(chunk=chunk, done=done, rows=rows, seconds=seconds)
+
+    def _refused(self, assignment: Assignment, error: PenstockError) -> ChunkOutcome:
+        """Every object failed: this process cannot run the job, such as for want of a plug-in."""
+        chunk, width = assignment.chunk, len(assignment.job.workflows)
+        objects = unpack_objects(assignment.objects, chunk.start, chunk.size)
+        now_ms = self._now_ms()
+        failure = NodeOutcome(
+            number=1, state=ExecutionState.FAILED, code=error.code, message=str(error)
+        )
+        rows = [
+            failed_row(
+                (chunk.job, chunk.origin, (chunk.start + index) * width + workflow),
+                listed.key,
+                failure,
+                attempt=chunk.attempts,
+                span=Span(now_ms, now_ms),
+            )
+            for index, listed in enumerate(objects)
+            for workflow in range(width)
+        ]
+        return ChunkOutcome(chunk=chunk, done=chunk.size, rows=rows, seconds=0.0)
 
     def _plan(self, job: Job) -> Plan:
         plan = self._plans.get(job.id)

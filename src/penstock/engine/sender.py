@@ -1,36 +1,39 @@
 """The door callbacks leave by: one POST to an address that was checked.
 
-A host name is resolved once a request; the addresses are checked against the operator's rules and
-the connection goes to a checked address itself, while the host name stays in the Host header and
-in TLS. So a name that resolves to another address a moment later gains nothing. Redirects go
-through the same check. Nothing of an answer is read but its head.
+Redirects go through the same check as the first address; see `checked_http`. Nothing of an answer
+is read but its head.
 """
 
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
-from urllib3.util import Url, parse_url
 
 from penstock.domain.addresses import AllowedTargets
-from penstock.domain.callback_rules import url_faults
-from penstock.domain.errors import OperationError
+from penstock.domain.errors import TargetRefusedError
+from penstock.engine.checked_http import (
+    CONNECT_SECONDS,
+    Connector,
+    Resolver,
+    cause_of,
+    host_name,
+    request_target,
+    resolve,
+    shut_down,
+)
 
-CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
 MOST_REDIRECTS = 3
 
-_PORTS = {"http": 80, "https": 443}
 _REPEATING = frozenset(
     (
         HTTPStatus.MOVED_PERMANENTLY,
@@ -58,28 +61,11 @@ class Reply:
     is_reached: bool = False
 
 
-class Resolver(Protocol):
-    """Finds the addresses of a host."""
-
-    def __call__(self, host: str, port: int) -> list[str]:
-        """Its IPv4 and IPv6 addresses, best first; raises OSError when there are none."""
-
-
 class Sender(Protocol):
     """Sends callbacks. Called from several threads."""
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """POST a body; whatever goes wrong out there is a reply, not an error."""
-
-
-class _TargetRefusedError(OperationError):
-    """A target must not be called; the message says why."""
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """Ask the system's resolver."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class HttpSender:
@@ -102,12 +88,15 @@ class HttpSender:
             total_seconds: Longest time for everything, redirects included.
             make_context: Makes what TLS connections are checked with, at the first of them.
         """
-        self._allowed = allowed
-        self._resolver = resolver
-        self._connect_seconds = connect_seconds
+        self._connector = Connector(
+            allowed,
+            who="callbacks",
+            setting="callback_allow",
+            resolver=resolver,
+            connect_seconds=connect_seconds,
+            make_context=make_context,
+        )
         self._total_seconds = total_seconds
-        self._make_context = make_context
-        self._context: ssl.SSLContext | None = None
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """POST a body, following at most three redirects that ask to repeat it."""
@@ -118,29 +107,23 @@ class HttpSender:
                 if status not in _REPEATING or not location:
                     return _reply_of(status)
                 url = urljoin(url, location)
-        except _TargetRefusedError as error:
+        except TargetRefusedError as error:
             return Reply(text=str(error), is_refused=True)
         except TimeoutError:
-            return Reply(text=f"no answer from {_host(url)} in time")
+            return Reply(text=f"no answer from {host_name(url)} in time")
         except (OSError, HTTPError, HTTPException, ValueError) as error:
-            return Reply(text=f"cannot reach {_host(url)}: {_cause(error)}")
+            return Reply(text=f"cannot reach {host_name(url)}: {cause_of(error)}")
         return Reply(text=f"more than {MOST_REDIRECTS} redirects", is_reached=True)
 
     def _post(
         self, url: str, headers: Mapping[str, str], body: bytes, give_up_at: float
     ) -> tuple[int, str]:
         """One request; its status, and where it redirects to."""
-        faults = url_faults(url, "the target")
-        if faults:
-            raise _TargetRefusedError("; ".join(faults))
-        target = parse_url(url)
-        host, port = (target.hostname or "").strip("[]"), _port(target)
-        addresses = self._checked(host, self._resolver(host, port))
-        with closing(self._connect(target, addresses, give_up_at)) as connection:
+        with closing(self._connector.open(url, give_up_at)) as connection:
             deadline = _Deadline(connection, give_up_at)
             try:
-                sent = {"Host": target.netloc or host, **headers}
-                connection.request("POST", target.request_uri, body=body, headers=sent)
+                host, target = request_target(url)
+                connection.request("POST", target, body=body, headers={"Host": host, **headers})
                 answer = connection.getresponse()
             except (OSError, HTTPException, ValueError) as error:
                 raise TimeoutError if deadline.is_over else error from error
@@ -148,55 +131,6 @@ class HttpSender:
                 deadline.cancel()
             with closing(answer):
                 return answer.status, answer.headers.get("Location", "")
-
-    def _checked(self, host: str, addresses: Iterable[str]) -> list[str]:
-        """The addresses that may be called.
-
-        Raises:
-            _TargetRefusedError: There is none.
-        """
-        found = list(addresses)
-        allowed = [address for address in found if self._allowed.allows(host, address)]
-        if not allowed:
-            message = (
-                f"{host} is at {', '.join(found) or 'no address'}, which callbacks may not go to; "
-                "the setting callback_allow can allow it"
-            )
-            raise _TargetRefusedError(message)
-        return allowed
-
-    def _connect(self, target: Url, addresses: list[str], give_up_at: float) -> HTTPConnection:
-        """A connection to the first address that takes one."""
-        failure: Exception = TimeoutError()
-        for address in addresses:
-            seconds = min(self._connect_seconds, give_up_at - time.monotonic())
-            if seconds <= 0:
-                raise TimeoutError
-            connection = self._connection(target, address, seconds)
-            try:
-                connection.connect()
-            except (OSError, HTTPError) as error:
-                connection.close()
-                failure = error
-            else:
-                return connection
-        raise failure
-
-    def _connection(self, target: Url, address: str, seconds: float) -> HTTPConnection:
-        port = _port(target)
-        if target.scheme == "http":
-            return HTTPConnection(address, port, timeout=seconds)
-        if self._context is None:
-            self._context = self._make_context()
-        host = (target.hostname or "").strip("[]")
-        return HTTPSConnection(
-            address,
-            port,
-            timeout=seconds,
-            ssl_context=self._context,
-            server_hostname=host,
-            assert_hostname=host,
-        )
 
 
 class _Deadline:
@@ -216,23 +150,7 @@ class _Deadline:
 
     def _end(self) -> None:
         self.is_over = True
-        opened = self._connection.sock
-        if opened is not None:
-            try:
-                socket.socket.shutdown(opened, socket.SHUT_RDWR)
-            except OSError:
-                return  # it was closed a moment ago
-
-
-def _port(target: Url) -> int:
-    return target.port or _PORTS[target.scheme or "http"]
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or url
-    except ValueError:
-        return url
+        shut_down(self._connection)
 
 
 def _reply_of(status: int) -> Reply:
@@ -242,10 +160,3 @@ def _reply_of(status: int) -> Reply:
         is_delivered=HTTPStatus(200) <= status < HTTPStatus(300),
         is_reached=True,
     )
-
-
-def _cause(error: Exception) -> str:
-    """What went wrong, without the names of objects in this process."""
-    cause = error.__cause__ or error
-    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return str(text)

@@ -14,9 +14,10 @@ from penstock.domain.selection import (
     extension_of,
 )
 from penstock.domain.states import ExecutionState
+from penstock.engine.branches import Branches
+from penstock.engine.control import Control
 from penstock.engine.plan import PlannedNode
 from penstock.engine.workspace import (
-    Control,
     NodeInput,
     NodeResults,
     NodeWorkspace,
@@ -45,6 +46,8 @@ class Walk:
         self._now_ms = now_ms
         self._handed_on: dict[int, list[NodeInput]] = {0: [NodeInput(key=source.listed.key)]}
         self._states: dict[int, ExecutionState] = {0: ExecutionState.SUCCESS}
+        self._held: set[int] = set()
+        self._branches = Branches(source, control, self._names)
 
     def outcomes(self, nodes: tuple[PlannedNode, ...]) -> list[NodeOutcome]:
         """Run the nodes in order; a node that fails stops its branch alone."""
@@ -53,12 +56,11 @@ class Walk:
             outcome = self._outcome(planned)
             self._states[planned.node.number] = outcome.state
             made.append(outcome)
-        return made
+        return self._branches.told(nodes, made)
 
     def _outcome(self, planned: PlannedNode) -> NodeOutcome:
         number = planned.node.number
-        handed_on = [self._handed_on[before] for before in planned.node.predecessors]
-        inputs = list(dict.fromkeys(chain.from_iterable(handed_on)))  # the source may come twice
+        inputs = self._inputs(planned.node.predecessors)
         self._handed_on[number] = []
         if not inputs:
             return self._not_run(planned)
@@ -70,9 +72,18 @@ class Walk:
             )
         return self._run(planned, readable)
 
+    def _inputs(self, predecessors: tuple[int, ...]) -> list[NodeInput]:
+        """What the nodes before a node hand on; the source may come twice and is taken once."""
+        if len(predecessors) == 1:
+            return self._handed_on[predecessors[0]]
+        handed_on = [self._handed_on[before] for before in predecessors]
+        return list(dict.fromkeys(chain.from_iterable(handed_on)))
+
     def _not_run(self, planned: PlannedNode) -> NodeOutcome:
         before = [self._states[number] for number in planned.node.predecessors]
-        is_skipped = ExecutionState.FAILED not in before and ExecutionState.SKIPPED in before
+        is_held = not self._held.isdisjoint(planned.node.predecessors)
+        is_left_out = is_held or ExecutionState.SKIPPED in before
+        is_skipped = ExecutionState.FAILED not in before and is_left_out
         return NodeOutcome(
             number=planned.node.number,
             state=ExecutionState.SKIPPED if is_skipped else ExecutionState.CANCEL,
@@ -84,6 +95,7 @@ class Walk:
         started_ms = self._now_ms()
         results = NodeResults(names=lambda: self._names(planned))
         outputs: list[OutputObject] = []
+        handed_on: list[NodeInput] = []
         facts: dict[str, object] = {}
         state, code, message = ExecutionState.SUCCESS, "Success", ""
         for handed in inputs:
@@ -98,10 +110,14 @@ class Walk:
                 state, code = ExecutionState.FAILED, "InternalError"
                 message = f"{type(error).__name__} in {planned.node.type}"
             else:
+                self._branches.take(planned, handed, result)
                 outputs += result.outputs
-                facts.update(result.facts)
+                handed_on += _handed_on(planned, handed, result, results)
+                _add_facts(facts, result.facts)
+                if not result.hands_on:
+                    self._held.add(planned.node.number)
         if state is ExecutionState.SUCCESS:
-            self._handed_on[planned.node.number] = _handed_on(planned, inputs, outputs, results)
+            self._handed_on[planned.node.number] = handed_on
         return NodeOutcome(
             number=planned.node.number,
             state=state,
@@ -115,10 +131,11 @@ class Walk:
 
     def _try(self, planned: PlannedNode, handed: NodeInput, results: NodeResults) -> Result:
         """Run the operation on one input; when a store failed, again after a while."""
-        published = dict(results.published)
+        published = dict(results.published) if results.published else {}
         for wait_seconds in (*self._control.retry_seconds, None):
+            branches = self._branches.before(planned)
             workspace = NodeWorkspace(
-                self._source, handed, planned.destination, results, self._control
+                self._source, handed, planned.destination, results, self._control, branches
             )
             self._control.begin()
             try:
@@ -143,19 +160,37 @@ class Walk:
 
 
 def _handed_on(
-    planned: PlannedNode,
-    inputs: list[NodeInput],
-    outputs: list[OutputObject],
-    results: NodeResults,
+    planned: PlannedNode, handed: NodeInput, result: Result, results: NodeResults
 ) -> list[NodeInput]:
-    """What the nodes behind a node read: its results but sheets, or what it looked at itself."""
-    if not planned.operation.needs_output:
-        return inputs
+    """What the nodes behind a node read of one input: its results but sheets, or the input."""
+    if not result.hands_on:
+        return []
+    operation = planned.operation
+    if operation.hands_on_input or (not operation.needs_output and not result.outputs):
+        return [handed]
+    place = planned.destination
     return [
-        NodeInput(key=output.key, path=results.published[output.key])
-        for output in outputs
+        results.adopted.get(output.key)
+        or NodeInput(
+            key=output.key,
+            bucket=place.bucket,
+            path=results.published[output.key],
+            store=place.store,
+        )
+        for output in result.outputs
         if output.target != "SpriteObject"
+        and (output.key in results.published or output.key in results.adopted)
     ]
+
+
+def _add_facts(facts: dict[str, object], added: Mapping[str, object]) -> None:
+    """Facts of one more input: lists are joined, of others the latest stands."""
+    for name, value in added.items():
+        before = facts.get(name)
+        if isinstance(before, list) and isinstance(value, list):
+            facts[name] = [*before, *value]
+        else:
+            facts[name] = value
 
 
 def kind_of(key: str) -> Kind | None:

@@ -3,24 +3,31 @@
 It dies with its parent, and ends itself when an operation ignores its time limit: the executor
 then sees a dead worker, and the chunk is cut until the object that did it stands alone.
 
-    python -m penstock.engine.worker FILE_DESCRIPTOR MODULE:FUNCTION ARGUMENT
+    python -m penstock.engine.worker FILE_DESCRIPTOR PARENT MODULE:FUNCTION
+
+The argument of the function stands in the environment.
 """
 
-import ctypes
-import importlib
 import os
 import queue
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from penstock.engine.commands import Answer, CancelJob, Command, Drain, Ready
+from penstock.domain.chunks import Chunk
+from penstock.engine.commands import (
+    Answer,
+    CancelJob,
+    Command,
+    CutChunk,
+    Drain,
+    Ready,
+)
+from penstock.engine.executor import CutShort
+from penstock.engine.processes import join_parent
 from penstock.engine.runner import Assignment, ChunkOutcome, Runner
 
-_PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 30.0
 _OVERTIME_EXIT = 70
 _REPORT_SECONDS = 0.2
@@ -33,34 +40,61 @@ class Worker:
         self._connection = connection
         self._runner = runner
         self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
-        self._cancelled: set[int] = set()
+        self._cancelled: set[tuple[int, int]] = set()
         self._is_draining = False
         self._reported_at = 0.0
+        self._lock = threading.Lock()  # guards the present chunk, and the writing side of the pipe
+        self._present: Assignment | None = None
+        self._index = 0
+        self._end = 0
 
     def work(self) -> None:
         """Run chunks until the process is ended."""
         threading.Thread(target=self._listen, daemon=True).start()
-        self._connection.send(Ready())
+        self._send(Ready())
         while True:
             assignment = self._assignments.get()
-            self._connection.send(self._run(assignment))
+            self._send(self._run(assignment))
 
     def _run(self, assignment: Assignment) -> ChunkOutcome:
-        job = assignment.job.number
-        if self._is_draining or job in self._cancelled:
+        claim = (assignment.job.number, assignment.job.epoch)
+        if self._is_draining or claim in self._cancelled:
             return ChunkOutcome(chunk=assignment.chunk, done=0, rows=[], seconds=0.0)
-        return self._runner.run(
-            assignment,
-            is_cancelled=lambda: job in self._cancelled,
-            is_draining=lambda: self._is_draining,
-            report=self._report,
-        )
+        with self._lock:
+            self._present, self._index, self._end = assignment, 0, assignment.chunk.size
+        try:
+            return self._runner.run(
+                assignment,
+                is_cancelled=lambda: claim in self._cancelled,
+                may_begin=self._may_begin,
+                report=self._report,
+            )
+        finally:
+            with self._lock:
+                self._present = None
+
+    def _may_begin(self, index: int) -> bool:
+        with self._lock:
+            self._index = index
+            return index < self._end and not (self._is_draining and index)
+
+    def _cut(self, chunk: Chunk) -> None:
+        """End the present chunk behind its present object, if that leaves anything."""
+        with self._lock:
+            is_present = self._present is not None and self._present.chunk == chunk
+            if is_present and self._index + 1 < self._end:
+                self._end = self._index + 1
+                self._connection.send(CutShort(chunk=chunk, size=self._end))
 
     def _report(self, fraction: float) -> None:
         now = time.monotonic()
         if now - self._reported_at > _REPORT_SECONDS:
             self._reported_at = now
-            self._connection.send(fraction)
+            self._send(fraction)
+
+    def _send(self, answer: Answer) -> None:
+        with self._lock:
+            self._connection.send(answer)
 
     def _listen(self) -> None:
         while True:
@@ -71,29 +105,19 @@ class Worker:
             if isinstance(command, Assignment):
                 self._assignments.put(command)
             elif isinstance(command, CancelJob):
-                self._cancelled.add(command.job)
+                self._cancelled.add((command.job, command.epoch))
+            elif isinstance(command, CutChunk):
+                self._cut(command.chunk)
             elif isinstance(command, Drain):
                 self._is_draining = True
             if time.monotonic() > self._runner.control.deadline + _GRACE_SECONDS:
                 os._exit(_OVERTIME_EXIT)
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call
-            os._exit(0)
-
-
 def main(arguments: list[str]) -> None:
     """Serve one executor, as its command line says."""
-    descriptor, parent, factory, argument = arguments
-    die_with_parent(int(parent))
-    module, _, name = factory.partition(":")
-    make_runner: Callable[[str], Runner] = getattr(importlib.import_module(module), name)
-    connection: Connection[Answer, Command] = Connection(int(descriptor))
-    Worker(connection, make_runner(argument)).work()
+    runner, connection = join_parent(arguments)
+    Worker(connection, runner).work()
 
 
 if __name__ == "__main__":

@@ -4,39 +4,30 @@ The source is fetched at most once, however many nodes and workflows read it, an
 none does; what a node published stays in scratch space for the nodes behind it.
 """
 
-import mimetypes
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from penstock.domain.errors import (
-    AttemptCancelledError,
     InvalidArgumentError,
     InvalidParamsError,
-    OperationTimeoutError,
     StoreError,
 )
 from penstock.domain.executions import OutputObject
 from penstock.domain.planning import input_names, numbered_key, output_key
 from penstock.domain.selection import ObjectInfo
-from penstock.operations.base import Limits
+from penstock.engine.content_types import content_type_of
+from penstock.engine.control import Control, FunctionCall
+from penstock.operations.base import Branch, Limits
 from penstock.storage.base import ObjectStore
 from penstock.storage.object_urls import resolve_key
 
 _BLOCK_BYTES = 1 << 20
-_MEDIA_TYPES = {  # what the standard library of Python 3.11 does not know
-    ".avif": "image/avif",
-    ".flac": "audio/flac",
-    ".heic": "image/heic",
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".m4a": "audio/mp4",
-    ".mkv": "video/x-matroska",
-    ".ts": "video/mp2t",
-    ".webp": "image/webp",
-}
 
 
 class SourceObject:
@@ -44,12 +35,12 @@ class SourceObject:
 
     def __init__(self, store: ObjectStore, listed: ObjectInfo, scratch_root: Path) -> None:
         self.listed = listed
-        self._store = store
+        self.store = store
         self._scratch_root = scratch_root
         self._scratch: Path | None = None
         self._path: Path | None = None
         self._found: ObjectInfo | None = None
-        self._others: dict[str, Path] = {}
+        self._others: dict[tuple[int, str], Path] = {}
 
     @property
     def version(self) -> str:
@@ -59,24 +50,48 @@ class SourceObject:
     def found(self) -> ObjectInfo:
         """The facts of the object as the store has it now."""
         if self._found is None:
-            self._found = self._store.head(self.listed.key)
+            self._found = self.store.head(self.listed.key)
         return self._found
 
     def fetch(self, checkpoint: Callable[[], None]) -> Path:
         """The object as a local file; downloaded by the first call."""
         if self._path is None:
-            self._path = self._store.local_path(self.listed.key)
+            self._path = self.store.local_path(self.listed.key)
             if self._path is None:
-                self._path = self._download(self.listed.key, checkpoint)
+                self._found, self._path = self._download(self.listed.key, checkpoint)
             else:
                 self.found()
         return self._path
 
-    def fetch_other(self, key: str, checkpoint: Callable[[], None]) -> Path:
-        """Another object of the bucket as a local file."""
-        if key not in self._others:
-            self._others[key] = self._store.local_path(key) or self._download(key, checkpoint)
-        return self._others[key]
+    def fetch_other(
+        self, key: str, checkpoint: Callable[[], None], store: ObjectStore | None = None
+    ) -> Path:
+        """Another object as a local file: of the bucket, or of another one's store."""
+        store = store or self.store
+        known = self._others.get((id(store), key))
+        if known is None:
+            known = store.local_path(key) or self._download(key, checkpoint, store)[1]
+            self._others[id(store), key] = known
+        return known
+
+    @contextmanager
+    def borrow_other(
+        self, key: str, checkpoint: Callable[[], None]
+    ) -> Iterator[tuple[ObjectInfo, Path]]:
+        """Another object of the bucket as a local file that is gone afterwards."""
+        local = self.store.local_path(key)
+        if local is not None:
+            yield self.store.head(key), local
+            return
+        found, path = self._download(key, checkpoint)
+        try:
+            yield found, path
+        finally:
+            shutil.rmtree(path.parent)
+
+    def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Objects of the bucket."""
+        return self.store.list_objects(prefix)
 
     def folder(self, name: str = "") -> Path:
         """A new folder in the scratch space."""
@@ -89,13 +104,13 @@ class SourceObject:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _download(self, key: str, checkpoint: Callable[[], None]) -> Path:
+    def _download(
+        self, key: str, checkpoint: Callable[[], None], store: ObjectStore | None = None
+    ) -> tuple[ObjectInfo, Path]:
         suffix = PurePosixPath(key).suffix[:16]
         target = self.folder("source-") / f"source{suffix if suffix[1:].isalnum() else ''}"
-        reader = self._store.open(key)
+        reader = (store or self.store).open(key)
         try:
-            if key == self.listed.key:
-                self._found = reader.found
             with target.open("wb") as file:
                 while block := reader.read(_BLOCK_BYTES):
                     file.write(block)
@@ -105,20 +120,26 @@ class SourceObject:
         if 0 <= reader.found.size_bytes != target.stat().st_size:
             fault = f"{target.stat().st_size} of {reader.found.size_bytes} bytes arrived"
             raise StoreError(key, fault)
-        return target
+        return reader.found, target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeInput:
-    """What a node works on: the source object, or a file that a node before it published.
+    """What a node works on: the source object, or what a node before it published or adopted.
 
     Attributes:
         key: Its key.
-        path: Where it lies in scratch space; None for the source.
+        bucket: The bucket it lies in; empty for that of the source.
+        path: Where it lies in scratch space; None for the source and what was adopted.
+        store: What it is read from; None for the source.
+        found: Its facts as the store had them; None for the source and what was published.
     """
 
     key: str
+    bucket: str = ""
     path: Path | None = None
+    store: ObjectStore | None = field(default=None, compare=False)
+    found: ObjectInfo | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +166,12 @@ class NodeResults:
     Attributes:
         names: Tells what placeholders stand for that do not depend on the input.
         published: Where published files lie in scratch space, by key.
+        adopted: What it found written by others, by key.
     """
 
     names: Callable[[], Mapping[str, str]]
     published: dict[str, Path] = field(default_factory=dict)
+    adopted: dict[str, NodeInput] = field(default_factory=dict)
 
 
 class NodeWorkspace:
@@ -160,13 +183,15 @@ class NodeWorkspace:
         node_input: NodeInput,
         destination: Destination,
         results: NodeResults,
-        control: "Control",
+        control: Control,
+        branches: Sequence[Branch] = (),
     ) -> None:
         self._source = source
         self._input = node_input
         self._destination = destination
         self._control = control
         self._results = results
+        self._branches = branches
         self._scratch: Path | None = None
 
     @property
@@ -186,27 +211,45 @@ class NodeWorkspace:
         """Bounds to hold to."""
         return self._control.limits
 
+    @property
+    def branches(self) -> Sequence[Branch]:
+        """What the nodes before have kept."""
+        return self._branches
+
     def fetch(self) -> Path:
         """The input as a local file, to be read only."""
-        return self._input.path or self._source.fetch(self.checkpoint)
+        given = self._input
+        if given.store is not None and given.path is None:
+            return self._source.fetch_other(given.key, self.checkpoint, given.store)
+        return given.path or self._source.fetch(self.checkpoint)
 
     def fetch_other(self, key_or_url: str) -> Path:
         """Another object of the same bucket as a local file."""
-        try:
-            key = resolve_key(key_or_url, {self._control.bucket})
-        except InvalidArgumentError as error:
-            raise InvalidParamsError(str(error)) from error
-        return self._source.fetch_other(key, self.checkpoint)
+        return self._source.fetch_other(self._resolve(key_or_url), self.checkpoint)
+
+    def borrow_other(self, key_or_url: str) -> AbstractContextManager[tuple[ObjectInfo, Path]]:
+        """Another object of the same bucket as a local file, for a moment."""
+        return self._source.borrow_other(self._resolve(key_or_url), self.checkpoint)
+
+    def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Objects of the same bucket."""
+        return self._source.list_objects(prefix)
 
     def etag(self) -> str:
         """The input's entity tag."""
-        return "" if self._input.path is not None else self._source.found().etag
+        return "" if self._input.path is not None else self._found().etag
 
     def modified_ms(self) -> int:
         """The input's last modification."""
         if self._input.path is not None:
             return self._input.path.stat().st_mtime_ns // 1_000_000
-        return self._source.found().modified_ms
+        return self._found().modified_ms
+
+    def size_bytes(self) -> int:
+        """The input's size."""
+        if self._input.path is not None:
+            return self._input.path.stat().st_size
+        return self._found().size_bytes
 
     def publish(
         self,
@@ -224,14 +267,18 @@ class NodeWorkspace:
         if time_ms is not None:
             names["time"] = str(time_ms)
         key = self._free_key(self._key(target, names))
-        stored = self._store(path, key)
+        made = self.publish_as(path, key)
         self._results.published[key] = path
+        return made._replace(target=target)
+
+    def publish_as(self, path: Path, key: str) -> OutputObject:
+        """Store a finished file under a key of the operation's own choice."""
+        stored = self._store(path, key)
         return OutputObject(
             bucket=self._destination.bucket,
             key=key,
             size_bytes=stored.size_bytes,
             etag=stored.etag,
-            target=target,
             input_key=self._input.key,
         )
 
@@ -244,9 +291,49 @@ class NodeWorkspace:
 
     def output_stem(self, *, extension: str) -> str:
         """The file name, without extension, that `publish` will give the output."""
-        key = self._free_key(self._key("Object", {"ext": extension}))
-        name = key.rpartition("/")[2]
+        name = self.planned_key(extension=extension).rpartition("/")[2]
         return name.rpartition(".")[0] or name
+
+    @property
+    def is_source_bucket(self) -> bool:
+        """Whether the output goes to the bucket that the input comes from."""
+        return self._destination.is_source
+
+    def planned_key(self, *, extension: str) -> str:
+        """The key that `publish` will give the output."""
+        return self._free_key(self._key("Object", {"ext": extension}))
+
+    def call_function(self, name: str, function: Mapping[str, str]) -> Any:  # noqa: ANN401  # JSON
+        """Have a function of the operator's table work on the input."""
+        names = self._results.names()
+        call = FunctionCall(
+            name=name,
+            words=function,
+            event_id=_event_id(names["jobid"], self._input.key),
+            run_id=names["runid"],
+            job_id=names["jobid"],
+            bucket=self._input.bucket or self._control.bucket,
+            key=self._input.key,
+        )
+        return self._control.functions(call, self.checkpoint)
+
+    def adopt(self, key: str) -> OutputObject:
+        """An object of the input's bucket that somebody else wrote."""
+        store = self._input.store or self._source.store
+        found = store.head(key)
+        is_source = store is self._source.store and key == self._source.listed.key
+        self._results.adopted[key] = (
+            NodeInput(key=key)
+            if is_source
+            else NodeInput(key=key, bucket=self._input.bucket, store=store, found=found)
+        )
+        return OutputObject(
+            bucket=self._input.bucket or self._control.bucket,
+            key=key,
+            size_bytes=found.size_bytes,
+            etag=found.etag,
+            input_key=self._input.key,
+        )
 
     def checkpoint(self) -> None:
         """Stop here if the attempt is cancelled or out of time."""
@@ -259,6 +346,16 @@ class NodeWorkspace:
     def report(self, fraction: float) -> None:
         """Say how much of the work on this input is done."""
         self._control.report(fraction)
+
+    def _found(self) -> ObjectInfo:
+        """The facts of an input that a store has."""
+        return self._input.found or self._source.found()
+
+    def _resolve(self, key_or_url: str) -> str:
+        try:
+            return resolve_key(key_or_url, {self._control.bucket})
+        except InvalidArgumentError as error:
+            raise InvalidParamsError(str(error)) from error
 
     def _key(self, target: str, names: Mapping[str, str]) -> str:
         pattern = self._destination.patterns.get(target, "")
@@ -281,61 +378,10 @@ class NodeWorkspace:
             message = f"the output {key!r} would overwrite its source"
             raise InvalidParamsError(message)
         self.checkpoint()
-        suffix = PurePosixPath(key).suffix.lower()
-        content_type = _MEDIA_TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}")[0] or ""
-        return self._destination.store.put_file(key, path, content_type=content_type)
+        return self._destination.store.put_file(key, path, content_type=content_type_of(key))
 
 
-class Control:
-    """Cancellation, time limit and progress of what a worker is doing at the moment."""
-
-    def __init__(
-        self,
-        *,
-        limits: Limits,
-        retry_seconds: Sequence[float] = (),
-        bucket: str = "",
-        is_cancelled: Callable[[], bool] = lambda: False,
-        report: Callable[[float], None] = lambda _fraction: None,
-    ) -> None:
-        self.limits = limits
-        self.retry_seconds = retry_seconds
-        self.bucket = bucket
-        self.is_cancelled = is_cancelled
-        self.report = report
-        self.deadline = float("inf")
-
-    def begin(self) -> None:
-        """Start the clock of one node."""
-        self.deadline = time.monotonic() + self.limits.seconds
-
-    def end(self) -> None:
-        """Stop the clock."""
-        self.deadline = float("inf")
-
-    def pause(self, seconds: float) -> None:
-        """Wait between two attempts.
-
-        Raises:
-            AttemptCancelledError: The attempt was cancelled meanwhile.
-        """
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self.checkpoint()
-            time.sleep(min(left, 0.1))
-
-    def is_over(self) -> bool:
-        """Whether the attempt is cancelled or out of time."""
-        return self.is_cancelled() or time.monotonic() > self.deadline
-
-    def checkpoint(self) -> None:
-        """Raise if the attempt is over.
-
-        Raises:
-            AttemptCancelledError: It was cancelled.
-            OperationTimeoutError: Its time limit has passed.
-        """
-        if self.is_cancelled():
-            raise AttemptCancelledError
-        if time.monotonic() > self.deadline:
-            raise OperationTimeoutError(limit_seconds=self.limits.seconds)
+def _event_id(job_id: str, key: str) -> str:
+    """What tells repeats of a call; a node with several inputs makes one for each of them."""
+    digest = sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{job_id}-{digest[:8]}"

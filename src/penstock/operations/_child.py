@@ -68,6 +68,7 @@ def run_child(
     workspace: Workspace,
     *,
     on_line: Callable[[str], None] | None = None,
+    limits: Limits | None = None,
 ) -> ChildEnd:
     """Run a program in the scratch folder until it ends; blocking.
 
@@ -76,6 +77,7 @@ def run_child(
     Args:
         command: Program and arguments; no shell is involved.
         on_line: Called with each line of its standard output, without the line end.
+        limits: What the kernel enforces; the workspace's own where none are given.
 
     Raises:
         AttemptCancelledError: The attempt was cancelled; the child has been killed.
@@ -83,7 +85,7 @@ def run_child(
         BackendError: The program could not be started.
     """
     deadline = time.monotonic() + workspace.limits.seconds
-    with _started(command, workspace) as process:
+    with _started(command, workspace, limits or workspace.limits) as process:
         tail = _Lines()
         output = _Lines(on_line)
         with selectors.DefaultSelector() as selector:
@@ -102,7 +104,9 @@ def run_child(
 
 
 @contextmanager
-def _started(command: Sequence[str], workspace: Workspace) -> Iterator["subprocess.Popen[bytes]"]:
+def _started(
+    command: Sequence[str], workspace: Workspace, limits: Limits
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A running child whose process group is killed and reaped on the way out."""
     try:
         process = subprocess.Popen(
@@ -115,7 +119,7 @@ def _started(command: Sequence[str], workspace: Workspace) -> Iterator["subproce
             start_new_session=True,
             # Without it a child would outlive a killed worker; it calls nothing that can block.
             preexec_fn=functools.partial(  # noqa: PLW1509
-                _enter_child, os.getpid(), _bounds(workspace.limits)
+                _enter_child, os.getpid(), _bounds(limits)
             ),
         )
     except (OSError, subprocess.SubprocessError) as error:

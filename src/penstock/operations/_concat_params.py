@@ -4,14 +4,15 @@ from dataclasses import dataclass, replace
 
 from penstock.domain.trees import Tree
 from penstock.operations._cuts import Cut, read_span
-from penstock.operations._transcode_params import read_audio, read_video
+from penstock.operations._mix_params import Mix
+from penstock.operations._transcode_params import read_audio, read_background, read_video
 from penstock.operations._transcode_settings import AudioParams, VideoParams
 from penstock.operations._transcode_tables import CONTAINERS, Container, VideoCodec
 from penstock.operations.params import ParamReader
 
 _FORMATS = ("mp4", "flv", "hls", "ts", "mp3", "aac")
 _MAX_FRAGMENTS = 100
-_NOT_OFFERED = ("AudioMix", "AudioMixArray", "Watermark", "WatermarkTemplateId", "AIGCMetadata")
+_NOT_OFFERED = ("Watermark", "WatermarkTemplateId", "AIGCMetadata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Params:
         video: None leaves pictures out.
         audio: None leaves sound out.
         is_direct: Whether streams are joined as they are.
+        mix: Background sound; None leaves the sound as it is.
     """
 
     before: tuple[Fragment, ...]
@@ -46,6 +48,7 @@ class Params:
     video: VideoParams | None
     audio: AudioParams | None
     is_direct: bool
+    mix: Mix | None = None
 
     @property
     def container(self) -> Container:
@@ -67,13 +70,15 @@ class Params:
         reader.block("Container").required_text("Format")
         name = reader.block("Container").choice("Format", _FORMATS, "mp4")
         before, after = _fragments(reader)
+        audio = read_audio(reader, name)
         params = cls(
             before=before,
             after=after,
             format=name,
             video=_video(reader, CONTAINERS[name]),
-            audio=read_audio(reader, name),
+            audio=audio,
             is_direct=reader.flag("DirectConcat"),
+            mix=read_background(top, reader, audio),
         )
         if params.video is None and params.audio is None:
             reader.fault("Video or Audio", "kept")

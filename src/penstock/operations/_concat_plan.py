@@ -19,24 +19,15 @@ from penstock.operations._ffmpeg import MediaInput
 from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS, hls_options
 from penstock.operations._image_geometry import Size
 from penstock.operations._media_checks import Expected, slack
+from penstock.operations._mix_graph import PreparedTrack, SoundFrame, mix_graph
 from penstock.operations._probe import AudioFacts, Media, VideoFacts
-from penstock.operations._transcode_encoders import audio_options, video_options
+from penstock.operations._transcode_encoders import audio_options, channel_count, video_options
 from penstock.operations._transcode_filters import filter_chain, fitted
 from penstock.operations._transcode_settings import Adjustments, Excess, Shape
-from penstock.operations._transcode_tables import AUDIO_NAMES, VIDEO_NAMES
+from penstock.operations._transcode_tables import AUDIO_NAMES, LAYOUTS, VIDEO_NAMES
 
 _DEFAULT_FPS = 25.0
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-_AS_ASKED = Adjustments(
-    shape=Shape.PAD,
-    resolution=Excess.ALLOW,
-    video_bitrate=Excess.ALLOW,
-    audio_bitrate=Excess.ALLOW,
-    fps=Excess.ALLOW,
-    drops_metadata=False,
-    is_sdr_wanted=False,
-    stream_index=None,
-)
+_AS_ASKED = Adjustments(shape=Shape.PAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +100,21 @@ class _Frame:
     @property
     def layout(self) -> str:
         """The common channels, as ffmpeg names them."""
-        return _LAYOUTS.get(0 if self.audio is None else self.audio.channels, "stereo")
+        return LAYOUTS.get(0 if self.audio is None else self.audio.channels, "stereo")
 
 
-def plan_concat(params: Params, pieces: Sequence[Piece], main: int, threads: int) -> Plan:
+def plan_concat(
+    params: Params,
+    pieces: Sequence[Piece],
+    main: int,
+    threads: int,
+    tracks: Sequence[PreparedTrack] = (),
+) -> Plan:
     """Plan the joining of some pieces.
 
     Args:
         main: Which of the pieces is the input.
+        tracks: Background sound, as the params name it.
 
     Raises:
         UnsupportedInputError: No piece has anything of what is wanted.
@@ -126,7 +124,11 @@ def plan_concat(params: Params, pieces: Sequence[Piece], main: int, threads: int
     if frame.video is None and frame.audio is None:
         raise UnsupportedInputError(pieces[main].key, "no piece has what the output is made of")
     seconds = sum(piece.seconds for piece in pieces)
-    graph = [*_normalised(frame, pieces), _joined(frame, len(pieces))]
+    if params.mix is not None and params.mix.replaces_source:
+        frame = replace(frame, audio=None)
+    graph = list(_normalised(frame, pieces))
+    if graph:
+        graph.append(_joined(frame, len(pieces)))
     options: list[str] = []
     size, fps = None, None
     if frame.video is not None and params.video is not None:
@@ -135,11 +137,21 @@ def plan_concat(params: Params, pieces: Sequence[Piece], main: int, threads: int
         graph.append(f"[joined]{chain.text or 'null'}[pictures]")
         options += ["-map", "[pictures]"]
         options += video_options(params.video, frame.video, Excess.ALLOW, threads)
-    if frame.audio is not None and params.audio is not None:
-        options += ["-map", "[sound]"]
-        options += audio_options(params.audio, frame.audio, Excess.ALLOW)
+    inputs = [MediaInput(path=piece.path, options=piece.cut.options) for piece in pieces]
+    audio = frame.audio
+    if params.mix is not None and params.audio is not None and tracks:
+        audio = audio or tracks[0].audio
+        layout = LAYOUTS.get(channel_count(params.audio, audio), "stereo")
+        sound = SoundFrame(rate=frame.rate, layout=layout, seconds=seconds)
+        joined = ["sound"] if frame.audio is not None else []
+        chains, _ = mix_graph(params.mix, tracks, len(inputs), joined, sound)
+        graph += chains
+        inputs += [one.media_input for one in tracks]
+    if audio is not None and params.audio is not None:
+        options += ["-map", "[sound0]" if tracks else "[sound]"]
+        options += audio_options(params.audio, audio, Excess.ALLOW)
     return Plan(
-        inputs=[MediaInput(path=piece.path, options=piece.cut.options) for piece in pieces],
+        inputs=inputs,
         options=("-filter_complex", ";".join(graph), *options, *_muxing(params, frame)),
         expected=Expected(
             seconds=seconds,
@@ -147,9 +159,7 @@ def plan_concat(params: Params, pieces: Sequence[Piece], main: int, threads: int
             slack_seconds=slack(seconds, fps),
             size=size,
             video_codec=VIDEO_NAMES[params.video.codec] if frame.video and params.video else "",
-            audio_codecs=(AUDIO_NAMES[params.audio.codec],)
-            if frame.audio and params.audio
-            else (),
+            audio_codecs=(AUDIO_NAMES[params.audio.codec],) if audio and params.audio else (),
         ),
     )
 

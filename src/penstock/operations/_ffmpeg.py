@@ -7,7 +7,7 @@ allowed protocols that reaches no network. Output names are relative to the scra
 import os
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,15 @@ def run_ffmpeg(
     end = run_child(command, workspace, on_line=follow)
     if not end.is_success:
         raise _error_of(end, workspace, [source.path for source in inputs])
+
+
+def ffmpeg_on(workspace: Workspace) -> Callable[[Path, Sequence[str], Sequence[str]], None]:
+    """Runs ffmpeg on one file: the file, the options before it, the arguments behind it."""
+
+    def run(source: Path, options: Sequence[str], arguments: Sequence[str]) -> None:
+        run_ffmpeg(workspace, [MediaInput(path=source, options=options)], arguments)
+
+    return run
 
 
 def program() -> str:

@@ -41,6 +41,12 @@ class Arguments:
             return ""
         return self.take()
 
+    def take_if(self, words: Container[str]) -> str:
+        """The next word if it is one of these; else empty, and nothing is taken."""
+        if self.is_empty or self._words[self._next] not in words:
+            return ""
+        return self.take()
+
     def skip_to(self, words: Container[str]) -> None:
         """Leave out what follows up to the next of these words: arguments of an unknown verb."""
         while not self.is_empty and self._words[self._next] not in words:

@@ -10,7 +10,8 @@ from penstock.domain.executions import OutputObject
 from penstock.operations._image_bench import Bench
 from penstock.operations._image_geometry import Size, inside
 from penstock.operations._image_quality import jpeg_quality
-from penstock.operations._image_rendering import Rendered, plainly_named
+from penstock.operations._image_rendering import plainly_named
+from penstock.operations._image_result import Rendered
 from penstock.operations._vips import (
     Header,
     as_srgb,
@@ -70,7 +71,7 @@ def source_facts(source: Path, bench: Bench) -> dict[str, str]:
 def average_colour(source: Path, header: Header, key: str) -> str:
     """The mean colour of the first frame over white, as `0xRRGGBB`."""
     with translated(key):
-        if header.format == "bmp":
+        if header.is_decoded_whole:
             image = as_srgb(open_picture(source, header, key, is_streamed=False))
         else:
             image = open_shrunk(source, header, inside(_AVERAGED, header.size), is_oriented=False)
@@ -118,7 +119,7 @@ def result_facts(
 
 
 def _exif(source: Path, header: Header, key: str) -> dict[str, Any]:
-    tags = {} if header.format == "bmp" else read_tags(source, header, key)
+    tags = read_tags(source, header, key)
     if not tags:
         return {"error": "no exif data"}
     return {name: {"val": _shown(value)} for name, value in tags.items()}

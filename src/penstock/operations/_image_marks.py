@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from penstock.domain.errors import InvalidParamsError
@@ -10,6 +11,7 @@ from penstock.operations._image_geometry import Size, anchored, inside, mark_siz
 from penstock.operations._image_steps import Oversize, PictureMark, Placement, TextMark
 from penstock.operations._image_text import text_mask
 from penstock.operations._vips import (
+    Header,
     Picture,
     as_srgb,
     check_pixels,
@@ -39,6 +41,15 @@ def picture_mark(step: PictureMark, size: Size, bench: Bench) -> Callable[[Pictu
     if step.oversize is Oversize.SCALE:
         wanted = inside(size, wanted)
     check_pixels(name, wanted, 1, bench.limits)
+    return _laid(opened_mark(path, header, name, wanted), step.placement, size)
+
+
+def opened_mark(path: Path, header: Header, name: str, wanted: Size) -> Picture:
+    """A still picture in memory at exactly this size: sRGB or grey turned into it, with alpha.
+
+    Raises:
+        UnsupportedInputError: It cannot be decoded.
+    """
     with translated(name):
         opened = open_picture(path, header, name, is_streamed=True)
         mark = as_srgb(opened, is_cmyk=header.is_cmyk).colourspace("srgb")
@@ -48,8 +59,7 @@ def picture_mark(step: PictureMark, size: Size, bench: Bench) -> Callable[[Pictu
             mark = mark.thumbnail_image(
                 wanted.width, height=wanted.height, size="force", no_rotate=True
             )
-        mark = mark.copy_memory()
-    return _laid(mark, step.placement, size)
+        return mark.copy_memory()
 
 
 def text_mark(step: TextMark, size: Size, _bench: Bench) -> Callable[[Picture], Picture]:
@@ -59,17 +69,18 @@ def text_mark(step: TextMark, size: Size, _bench: Bench) -> Callable[[Picture], 
         InvalidParamsError: No font at hand has the letters.
     """
     mask = text_mask(step.text, step.font, step.points)
-    text = _coloured(mask, list(step.colour))
+    text = inked(mask, list(step.colour))
     if step.shadow:
         offset = max(1, step.points // 15)
         width, height = mask.width + offset, mask.height + offset
         faint = mask.embed(offset, offset, width, height).linear(step.shadow / 100, 0, uchar=True)
-        text = _coloured(faint, [0, 0, 0]).composite2(text, "over")
+        text = inked(faint, [0, 0, 0]).composite2(text, "over")
         text = text.cast("uchar").copy(interpretation="srgb")
     return _laid(text.copy_memory(), step.placement, size)
 
 
-def _coloured(mask: Picture, colour: list[int]) -> Picture:
+def inked(mask: Picture, colour: list[int]) -> Picture:
+    """A picture of one colour that is as opaque as the mask."""
     return mask.new_from_image(colour).bandjoin(mask).copy(interpretation="srgb")
 
 

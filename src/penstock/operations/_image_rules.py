@@ -4,7 +4,7 @@
     stage = "imageMogr2" 1*( "/" verb [ "/" argument ] )
           / "imageView2/" mode *( "/" name "/" argument )
           / "watermark/" ( "1" / "2" ) *( "/" name "/" argument )
-          / "imageInfo" / "exif" / "imageAve"
+          / "imageSlim" / "imageInfo" / "exif" / "imageAve"
 
 Words may be percent-encoded. What the vendor offers and this build does not is refused here,
 by name, so that a job learns of it when it is submitted.
@@ -22,7 +22,7 @@ from penstock.operations._mogr_rules import MogrStage
 
 MAX_STAGES = 10
 INFORMATION = ("imageInfo", "exif", "imageAve")
-_NOT_OFFERED = ("imageSlim", "style", "svgCompress", "guetzli")
+_NOT_OFFERED = ("style", "svgCompress", "guetzli")
 
 
 def parse_rule(text: str) -> Rule:
@@ -61,9 +61,13 @@ def _parse_stage(arguments: Arguments, steps: list[Step], saving: dict[str, Any]
             parse_view(arguments, steps, saving)
         case "watermark":
             steps.extend(parse_mark(arguments))
+        case "imageSlim":
+            saving["is_slim"] = True
+            if not arguments.is_empty:
+                arguments.complain("it takes no arguments")
         case name if name in _NOT_OFFERED or name.startswith("ci-process"):
             arguments.complain("this build does not offer it")
         case name:
-            known = ", ".join(("imageMogr2", "imageView2", "watermark", *INFORMATION))
+            known = ", ".join(("imageMogr2", "imageView2", "watermark", "imageSlim", *INFORMATION))
             arguments.stage = "rule"
             arguments.complain(f"a stage must begin with one of {known}, not {name[:80]!r}")

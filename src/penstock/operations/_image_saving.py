@@ -7,9 +7,31 @@ from typing import Any
 from penstock.operations._image_arguments import Arguments
 from penstock.operations._image_steps import Quality, QualityMode
 
-FORMATS = ("jpg", "jpeg", "yjpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heif")
-_NOT_OFFERED = frozenset({"tpg", "svgc", "psd", "heic", "jp2", "jxl", "apng", "astc"})
+FORMATS = (
+    "jpg",
+    "jpeg",
+    "yjpeg",
+    "png",
+    "webp",
+    "gif",
+    "bmp",
+    "tif",
+    "tiff",
+    "avif",
+    "heif",
+    "psd",
+)
+_NOT_OFFERED = frozenset({"tpg", "svgc", "heic", "jp2", "jxl", "apng", "astc"})
 _BEST = 100
+_LABEL_NAMES = (
+    "Label",
+    "ContentProducer",
+    "ProduceID",
+    "ReservedCode1",
+    "ReservedCode2",
+    "ContentPropagator",
+    "PropagateID",
+)
 _QUALITY = re.compile(r"([0-9]{1,3})(!?)")
 _LIMIT = re.compile(r"([0-9]{1,9})([km])(!?)", re.IGNORECASE)
 _UNIT_BYTES = {"k": 1 << 10, "m": 1 << 20}
@@ -55,6 +77,17 @@ def _animation_frames(words: Arguments, verb: str) -> dict[str, Any]:
     return {"animation_frames": 30 if number == 1 else number}
 
 
+def _label(words: Arguments, verb: str) -> dict[str, Any]:
+    """Names, each with a base64 behind it, up to the first word that is none of the names."""
+    found: dict[str, str] = {}
+    while name := words.take_if(_LABEL_NAMES):
+        found[name] = words.base64(f"{verb}/{name}")
+    for name in _LABEL_NAMES[:3]:
+        if name not in found:
+            words.complain(f"{verb}: {name} must be given")
+    return {"label": tuple(found.items())}
+
+
 SavingVerb = Callable[[Arguments, str], dict[str, Any]]
 
 QUALITY_VERBS: Mapping[str, SavingVerb] = {
@@ -70,6 +103,7 @@ SAVING_VERBS: Mapping[str, SavingVerb] = {
     "size-limit": _size_limit,
     "ignore-error": lambda words, verb: {"ignores_errors": words.flag(verb)},
     "cgif": _animation_frames,
+    "AIGCMetadata": _label,
 }
 VIEW_VERBS: Mapping[str, SavingVerb] = {
     "format": _format,

@@ -281,6 +281,8 @@ class Saving:
         keeps_smaller_source: Whether the source itself is the result where it is smaller.
         ignores_errors: Whether a rule that does not fit the picture leaves it unchanged.
         animation_frames: Most frames of a GIF; 0 keeps them all.
+        is_slim: Whether the file is made smaller at some cost in quality.
+        label: Names and values of the label for generated content; empty writes none.
     """
 
     format: str = ""
@@ -291,6 +293,8 @@ class Saving:
     keeps_smaller_source: bool = False
     ignores_errors: bool = False
     animation_frames: int = 0
+    is_slim: bool = False
+    label: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

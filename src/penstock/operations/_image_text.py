@@ -31,12 +31,13 @@ _SUBSTITUTES = {
     "ariblk": "Arial Black, Arial",
     "helveticaneue": "Helvetica Neue, Helvetica",
 }
-_FILE_SUFFIX = re.compile(r"\.(ttf|ttc|otf)$", re.IGNORECASE)
+_FILE_SUFFIX = re.compile(r"\.(ttf|ttc|otf|dfont)$", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w .-]+")
 # Code points that Unicode will never assign; the box of the second is wider.
 _UNASSIGNED = "\ufdd0"
 _UNASSIGNED_ASTRAL = "\U0001fffe"
 _PROBE_PIXELS = 20
+_INKLESS = frozenset({"Cc", "Cf"})
 
 
 def text_mask(text: str, font: str, pixels: int) -> Picture:
@@ -53,7 +54,7 @@ def text_mask(text: str, font: str, pixels: int) -> Picture:
     text = "".join(letter for letter in text if letter == "\n" or category(letter) != "Cc")
     letters = frozenset(letter for letter in text if letter.strip() and category(letter) != "Cf")
     if not letters:
-        message = "watermark/2: text must have at least one visible letter"
+        message = "watermark: text must have at least one visible letter"
         raise InvalidParamsError(message)
     missing = _missing(letters, family)
     if not missing:
@@ -61,10 +62,25 @@ def text_mask(text: str, font: str, pixels: int) -> Picture:
     drawn = _pillow.draw_text(text, pixels)
     if drawn is None:
         shown = "".join(sorted(missing)[:10])
-        message = f"watermark/2: no installed font has {shown!r}; install one that does"
+        message = f"watermark: no installed font has {shown!r}; install one that does"
         raise InvalidParamsError(message)
     mask, size = drawn
     return vips().Image.new_from_memory(mask, size.width, size.height, 1, "uchar")
+
+
+def missing_letters(text: str, font: str) -> frozenset[str]:
+    """Visible letters of a text that no installed font has.
+
+    Args:
+        font: A family, a file name, or one of the vendor's names.
+    """
+    letters = frozenset(one for one in text if one.strip() and category(one) not in _INKLESS)
+    return _missing(letters, _family(font)) if letters else letters
+
+
+def first_family(font: str) -> str:
+    """The one family that comes nearest to a font; a font that is missing is substituted."""
+    return _family(font).partition(",")[0]
 
 
 def _family(font: str) -> str:

@@ -1,10 +1,12 @@
 """Holds a finished video or sound file against what was asked for, before it is published."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.domain.errors import OutputRejectedError, UnsupportedInputError
+from penstock.operations._aigc import has_label
+from penstock.operations._av import open_media
 from penstock.operations._image_geometry import Size
 from penstock.operations._probe import Media, probe
 
@@ -23,6 +25,9 @@ class Expected:
         size: Of the pictures; None where there are none, or where any will do.
         video_codec: As a probe names it; empty where there are no pictures.
         audio_codecs: Of the sound tracks, as a probe names them, in order.
+        leaves: What `MediaInfo` must tell of the pictures, such as `PixFormat`.
+        subtitles: How many tracks of subtitles it has.
+        label: The label of generated content that it carries; empty for none.
     """
 
     seconds: float
@@ -31,6 +36,9 @@ class Expected:
     size: Size | None
     video_codec: str
     audio_codecs: tuple[str, ...]
+    leaves: Mapping[str, str] = field(default_factory=dict)
+    subtitles: int = 0
+    label: str = ""
 
     def check(self, made: Media) -> None:
         """Hold a finished output against this.
@@ -59,9 +67,19 @@ class Expected:
             if self.size is not None and (video.width, video.height) != self.size:
                 expected = f"{self.size.width}x{self.size.height}"
                 yield f"expected {expected} pixels, got {video.width}x{video.height}"
+            yield from self._leaf_faults(made, str(video.index))
         codecs = tuple(track.codec for track in made.audios)
         if codecs != self.audio_codecs:
             yield f"expected sound tracks of {_listed(self.audio_codecs)}, got {_listed(codecs)}"
+        subtitles = len(made.facts["Stream"]["Subtitle"])
+        if subtitles != self.subtitles:
+            yield f"expected {self.subtitles} tracks of subtitles, got {subtitles}"
+
+    def _leaf_faults(self, made: Media, index: str) -> Iterator[str]:
+        told = next(one for one in made.facts["Stream"]["Video"] if one["Index"] == index)
+        for name, value in self.leaves.items():
+            if told[name] != value:
+                yield f"expected {name} {value}, got {told[name]}"
 
     def _length_faults(self, made: Media) -> Iterator[str]:
         low, high = self.seconds - self.slack_seconds, self.most_seconds + self.slack_seconds
@@ -88,6 +106,18 @@ def probe_output(path: Path, key: str) -> Media:
     except UnsupportedInputError as error:
         message = f"{key}: the output cannot be read back"
         raise OutputRejectedError(message) from error
+
+
+def check_label(path: Path, key: str, label: str) -> None:
+    """Make sure that a finished file carries the label of generated content.
+
+    Raises:
+        OutputRejectedError: It does not.
+    """
+    with open_media(path, key) as media:
+        if not has_label(media.metadata, label):
+            message = f"{key}: the output does not carry its AIGCMetadata"
+            raise OutputRejectedError(message)
 
 
 def _reject(faults: list[str]) -> None:

@@ -39,7 +39,7 @@ _THUMBNAIL = re.compile(
 _CUT = re.compile(r"(\d{1,9})x(\d{1,9})x(\d{1,9})x(\d{1,9})", re.ASCII)
 _BLUR = re.compile(r"(\d{1,3})x(\d{1,4}(?:\.\d{1,6})?)", re.ASCII)
 _MAX_BLUR = 50  # pixels
-_NOT_OFFERED = frozenset({"scrop", "AIGCMetadata"})
+_NOT_OFFERED = frozenset({"scrop"})
 _THUMBNAIL_FORMS = "one of !Sp, !Spx, !xSp, Wx, xH, WxH, WxH>, WxH<, !WxHr, WxH!, Area@"
 
 

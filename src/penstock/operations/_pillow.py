@@ -1,13 +1,13 @@
-"""The door to Pillow, for what libvips lacks or does slowly: BMP, writing GIF, a last font.
+"""The door to Pillow, for what libvips lacks or does slowly: BMP, PSD, writing GIF, a last font.
 
 Pillow is imported when it is first needed: it costs 40 ms, and most pictures never need it.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from penstock.domain.errors import BackendError, UnsupportedInputError
 from penstock.operations._image_geometry import Size
@@ -15,40 +15,60 @@ from penstock.operations._image_geometry import Size
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
+_UNTOLD_MS = 100  # how long a frame stays that does not tell
+_ANIMATED = ("GIF", "WEBP", "PNG")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _BANDS = {"L": 1, "RGB": 3, "RGBA": 4}
 _OPAQUE_FROM = 128
-_TRANSPARENT = 255  # the last palette entry
+_PSD_GREY, _PSD_RGB = 1, 3
+_PALETTE = 256  # most colours of a GIF
 # A noncharacter of Unicode: no font has it, so that its glyph is the one for missing ones.
 _MISSING = "\ufdd0"
 
 
-def bmp_size(path: Path, key: str) -> Size:
-    """The size in a BMP's header.
+class Showing(NamedTuple):
+    """How the frames of an animation are shown.
+
+    Attributes:
+        delays_ms: How long each frame stays.
+        loops: How often they are shown; 0 is for ever.
+    """
+
+    delays_ms: Sequence[int]
+    loops: int
+
+
+def picture_size(path: Path, format_name: str, key: str) -> Size:
+    """The size in the header of a BMP or PSD.
 
     Raises:
         UnsupportedInputError: The header is broken.
     """
-    from PIL.BmpImagePlugin import BmpImageFile  # noqa: PLC0415 - see above
-
-    with path.open("rb") as file, _translated(key):
-        return Size(*BmpImageFile(file).size)
+    with path.open("rb") as file, _translated(key, format_name.upper()):
+        return Size(*_reader(format_name)(file).size)
 
 
-def read_bmp(path: Path, key: str) -> tuple[bytes, Size, int]:
-    """All pixels of a BMP row by row, its size, and how many bands they have: 1, 3 or 4.
+def read_picture(path: Path, format_name: str, key: str) -> tuple[bytes, Size, int]:
+    """All pixels of a BMP or PSD row by row, its size, and how many bands: 1, 3 or 4.
+
+    Of a PSD, the picture that its layers make together.
 
     Raises:
         UnsupportedInputError: The file is broken or cut off.
     """
-    # Not Image.open: it would try every other format too.
-    from PIL.BmpImagePlugin import BmpImageFile  # noqa: PLC0415 - see above
-
-    with path.open("rb") as file, _translated(key):
-        image: PillowImage = BmpImageFile(file)
+    with path.open("rb") as file, _translated(key, format_name.upper()):
+        image: PillowImage = _reader(format_name)(file)
         if image.mode not in _BANDS:
             image = image.convert("RGB")
         return image.tobytes(), Size(*image.size), _BANDS[image.mode]
+
+
+def _reader(format_name: str) -> "Callable[[BinaryIO], PillowImage]":
+    """What reads this format and no other: `Image.open` would try every one."""
+    from PIL.BmpImagePlugin import BmpImageFile  # noqa: PLC0415 - see above
+    from PIL.PsdImagePlugin import PsdImageFile  # noqa: PLC0415 - see above
+
+    return {"bmp": BmpImageFile, "psd": PsdImageFile}[format_name]
 
 
 def write_bmp(path: Path, pixels: bytes, size: Size, bands: int) -> None:
@@ -62,6 +82,27 @@ def write_bmp(path: Path, pixels: bytes, size: Size, bands: int) -> None:
     image = Image.frombuffer(_MODES[bands], size, pixels, "raw", _MODES[bands], 0, 1)
     with _writing():
         image.save(path, "BMP")
+
+
+def write_psd(path: Path, pixels: bytes, size: Size, bands: int) -> None:
+    """Write 1 or 3 bands as a PSD without layers.
+
+    Raises:
+        BackendError: The scratch folder takes no more.
+    """
+    mode = _PSD_GREY if bands == 1 else _PSD_RGB
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, bands, size.height, size.width, 8, mode)
+    with _writing(), path.open("wb") as file:
+        file.write(head + bytes(3 * 4 + 2))  # no palette, resources or layers; not compressed
+        for band in range(bands):
+            file.write(memoryview(pixels)[band::bands].tobytes())
+
+
+WRITERS: Mapping[str, Callable[[Path, bytes, Size, int], None]] = {
+    "bmp": write_bmp,
+    "psd": write_psd,
+}
+"""What writes a format that libvips has not: path, pixels, size, bands."""
 
 
 def animation_frames(path: Path, key: str) -> Iterator[tuple[Size, int]]:
@@ -81,35 +122,116 @@ def animation_frames(path: Path, key: str) -> Iterator[tuple[Size, int]]:
             yield Size(*image.size), int(image.info.get("duration") or 0)
 
 
+def decode(path: Path, format_name: str, key: str) -> None:
+    """Decode a whole file, every frame of it, and keep nothing.
+
+    Raises:
+        UnsupportedInputError: It cannot be decoded.
+    """
+    from PIL import Image  # noqa: PLC0415 - see above
+
+    formats = (format_name.upper(),)
+    with _translated(key, format_name.upper()), Image.open(path, formats=formats) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+
+
+def count_frames(path: Path, key: str) -> int:
+    """How many frames a GIF, WebP or PNG has; 1 for every other picture.
+
+    Raises:
+        UnsupportedInputError: The file is broken.
+    """
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - see above
+
+    try:
+        with _translated(key, "animation"), Image.open(path, formats=_ANIMATED) as image:
+            return int(getattr(image, "n_frames", 1))
+    except UnsupportedInputError as error:
+        if isinstance(error.__cause__, UnidentifiedImageError):
+            return 1
+        raise
+
+
+def resize_animation(
+    source: Path,
+    key: str,
+    target: Path,
+    size: Size,
+    *,
+    opacity: int,
+    checkpoint: Callable[[], None],
+) -> None:
+    """Write an animation anew as PNG, every frame whole, at one size and opacity.
+
+    Args:
+        opacity: In percent; 100 leaves it as it is.
+        checkpoint: Called before each frame; whatever it raises ends the work.
+
+    Raises:
+        UnsupportedInputError: A frame cannot be decoded.
+        BackendError: The scratch folder takes no more.
+    """
+    from PIL import Image  # noqa: PLC0415 - see above
+
+    frames: list[PillowImage] = []
+    delays_ms: list[int] = []
+    with _translated(key, "animation"), Image.open(source, formats=_ANIMATED) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            checkpoint()
+            image.seek(number)
+            frame = image.convert("RGBA").resize((size.width, size.height))
+            frame.putalpha(
+                frame.getchannel("A").point([round(one * opacity / 100) for one in range(256)])
+            )
+            frames.append(frame)
+            delays_ms.append(int(image.info.get("duration") or 0) or _UNTOLD_MS)
+    with _writing():
+        frames[0].save(
+            target,
+            "PNG",
+            save_all=True,
+            append_images=frames[1:],
+            duration=delays_ms,
+            loop=0,
+            disposal=0,
+            blend=0,
+        )
+
+
 def write_gif(
     path: Path,
     frames: Iterable[bytes],
     size: Size,
     bands: int,
+    showing: Showing,
     *,
-    delays_ms: Sequence[int],
-    loops: int,
+    colours: int = _PALETTE,
 ) -> None:
     """Write a GIF of one or more frames, each with its own palette.
 
     Args:
         frames: Pixels of each frame, row by row.
         bands: 1, 3 or 4 for every frame; an alpha band becomes fully opaque or transparent.
-        delays_ms: How long each frame stays; one for every frame.
-        loops: How often an animation is shown; 0 is for ever.
+        showing: With a time for every frame.
+        colours: Most colours of a frame, 2 to 256.
 
     Raises:
         BackendError: The scratch folder takes no more.
     """
     from PIL import Image  # noqa: PLC0415 - see above
 
-    images = (_with_palette(Image.frombytes(_MODES[bands], size, pixels)) for pixels in frames)
+    images = (
+        _with_palette(Image.frombytes(_MODES[bands], size, pixels), colours) for pixels in frames
+    )
     options: dict[str, object] = {"disposal": 2} if bands == _BANDS["RGBA"] else {}
     first = next(images)
-    if len(delays_ms) > 1:
-        options |= {"save_all": True, "append_images": images, "duration": list(delays_ms)}
-        if loops != 1:
-            options["loop"] = max(0, loops - 1)
+    if len(showing.delays_ms) > 1:
+        options |= {"save_all": True, "append_images": images}
+        options["duration"] = list(showing.delays_ms)
+        if showing.loops != 1:
+            options["loop"] = max(0, showing.loops - 1)
     with _writing():
         first.save(path, "GIF", **options)
 
@@ -133,16 +255,17 @@ def draw_text(text: str, pixels: int) -> tuple[bytes, Size] | None:
     return mask.tobytes(), Size(*mask.size)
 
 
-def _with_palette(image: "PillowImage") -> "PillowImage":
+def _with_palette(image: "PillowImage", colours: int) -> "PillowImage":
     from PIL.Image import Quantize  # noqa: PLC0415 - see above
 
     if image.mode == "RGBA":
         clear = image.getchannel("A").point(_is_clear)
-        image = image.convert("RGB").quantize(_TRANSPARENT, method=Quantize.MEDIANCUT)
-        image.paste(_TRANSPARENT, mask=clear)
-        image.info["transparency"] = _TRANSPARENT
-    elif image.mode == "RGB":
-        image = image.quantize(256, method=Quantize.MEDIANCUT)
+        last = colours - 1
+        image = image.convert("RGB").quantize(last, method=Quantize.MEDIANCUT)
+        image.paste(last, mask=clear)
+        image.info["transparency"] = last
+    elif image.mode == "RGB" or colours < _PALETTE:
+        image = image.quantize(colours, method=Quantize.MEDIANCUT)
     return image
 
 
@@ -151,7 +274,7 @@ def _is_clear(alpha: int) -> int:
 
 
 @contextmanager
-def _translated(key: str, what: str = "BMP") -> Iterator[None]:
+def _translated(key: str, what: str) -> Iterator[None]:
     try:
         yield
     # What Pillow raises on a broken file; SyntaxError means "not this format" to it.

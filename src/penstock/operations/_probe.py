@@ -44,6 +44,7 @@ class VideoFacts:
         seconds: Length of the stream; that of the file where the stream does not tell.
         is_hdr: Whether its transfer characteristic is that of HDR10 or HLG.
         is_decodable: Whether its first frame could be decoded.
+        pixel_format: ffmpeg's name of the format of its pixels; empty where unknown.
     """
 
     index: int
@@ -57,6 +58,7 @@ class VideoFacts:
     seconds: float
     is_hdr: bool
     is_decodable: bool
+    pixel_format: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +198,7 @@ def _video(stream: "VideoStream", frame: "VideoFrame | None", seconds: float) ->
         seconds=stream_seconds(stream, seconds),
         is_hdr=TRANSFERS.get(context.color_trc) in _HDR_TRANSFERS,
         is_decodable=frame is not None,
+        pixel_format=context.pix_fmt or "",
     )
 
 

@@ -87,17 +87,24 @@ WRAPPERS: Mapping[str, Wrapper] = {
 """By extension."""
 
 
-def wrapping(extension: str, video_codec: str, *, segment_seconds: float = 0.0) -> Sequence[str]:
+def wrapping(
+    extension: str,
+    video_codec: str,
+    *,
+    segment_seconds: float = 0.0,
+    is_encrypted: bool = False,
+) -> Sequence[str]:
     """Options that write copied streams into a container.
 
     Args:
         video_codec: Of the stream of pictures; empty where there is none.
         segment_seconds: Length of a segment of a playlist; no other container reads it.
+        is_encrypted: Whether the segments of a playlist are.
     """
     wrapper = WRAPPERS[extension]
     options = ["-f", wrapper.muxer, *wrapper.options]
     if extension == "m3u8":
-        options += hls_options(segment_seconds)
+        options += hls_options(segment_seconds, is_encrypted=is_encrypted)
     return (*tag(extension, video_codec), *options)
 
 

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 
 from penstock.domain.trees import Tree, child
+from penstock.operations._aigc import read_label
 from penstock.operations._cuts import Cut, read_span
-from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS
+from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS, Encryption, read_encryption
 from penstock.operations._remux import WRAPPERS, Wrapper
 from penstock.operations.params import ParamReader, is_empty
 
@@ -26,12 +27,16 @@ class Params:
         part_seconds: Length of a part; None makes one output of the whole.
         stream_index: The only stream to keep; None keeps the first video and every sound track.
         cut: The part of the source that is used.
+        encryption: How an HLS is encrypted; None leaves it plain.
+        label: The label of generated content as JSON; empty for none.
     """
 
     extension: str
     part_seconds: int | None
     stream_index: int | None
     cut: Cut
+    encryption: Encryption | None = None
+    label: str = ""
 
     @property
     def wrapper(self) -> Wrapper:
@@ -67,14 +72,18 @@ class Params:
         """
         top = ParamReader(tree)
         reader = top.block("Segment")
-        reader.refuse(("AIGCMetadata",))
-        reader.refuse_encryption("HlsEncrypt")
         reader.required_text("Format")
+        extension = _EXTENSIONS[reader.choice("Format", _EXTENSIONS, "mp4")]
+        encryption = read_encryption(reader, top.block("Output").text("Region"))
+        if encryption is not None and extension != "m3u8":
+            reader.fault("HlsEncrypt", f"off: {extension} is not hls")
         params = cls(
-            extension=_EXTENSIONS[reader.choice("Format", _EXTENSIONS, "mp4")],
+            extension=extension,
             part_seconds=reader.integer("Duration", 5, _MAX_SECONDS),
             stream_index=reader.integer("TranscodeIndex", 0, 1000),
             cut=read_span(reader),
+            encryption=encryption,
+            label=read_label(reader, extension),
         )
         params._check_output(top)
         top.finish()

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from penstock.domain.errors import InvalidParamsError, UnsupportedInputError
+from penstock.operations._aigc import label_options, part_label_options
 from penstock.operations._probe import AudioFacts, Media, VideoFacts
 from penstock.operations._remux import tag, wrapping
 from penstock.operations._segment_params import Params
-from penstock.operations._transcode_encoders import audio_options
-from penstock.operations._transcode_settings import AudioParams, Excess
-from penstock.operations._transcode_tables import AUDIO_NAMES, CONTAINERS, sample_rates
+from penstock.operations._transcode_encoders import audio_like, audio_options
+from penstock.operations._transcode_settings import Excess
+from penstock.operations._transcode_tables import AUDIO_NAMES, CONTAINERS
 
 PART_PREFIX = "part_"
 
@@ -92,16 +93,7 @@ def _sound(
             _demand_fitting(params, track.codec, key)
     elif not _is_copied(params, audios[0].codec):
         codec = CONTAINERS[params.extension].audios[0]
-        rates = sample_rates(codec, params.extension)
-        wanted = AudioParams(
-            codec=codec,
-            sample_rate=min(rates, key=lambda rate: abs(rate - audios[0].sample_rate)),
-            kilobits=None,
-            channels=None,
-            keeps_two_tracks=False,
-            switches_tracks=False,
-            sample_format="",
-        )
+        wanted = audio_like(audios[0], codec, params.extension)
         return (AUDIO_NAMES[codec],), tuple(audio_options(wanted, audios[0], Excess.ALLOW))
     return tuple(track.codec for track in audios), ("-c:a", "copy")
 
@@ -119,13 +111,15 @@ def _demand_fitting(params: Params, codec: str, key: str) -> None:
 
 
 def _muxing(params: Params, video_codec: str) -> Iterator[str]:
-    wrapper = params.wrapper
     if not params.is_split or params.is_piecewise:
         seconds = params.playlist_seconds
-        yield from wrapping(params.extension, video_codec, segment_seconds=seconds)
+        is_encrypted = params.encryption is not None
+        yield from wrapping(
+            params.extension, video_codec, segment_seconds=seconds, is_encrypted=is_encrypted
+        )
+        yield from label_options(params.label, params.extension)
         return
     yield from tag(params.extension, video_codec)
     yield from ("-f", "segment", "-segment_time", str(params.part_seconds))
-    yield from ("-segment_format", wrapper.muxer, "-reset_timestamps", "1")
-    if wrapper.options:
-        yield from ("-segment_format_options", "movflags=+faststart")
+    yield from ("-segment_format", params.wrapper.muxer, "-reset_timestamps", "1")
+    yield from part_label_options(params.label, params.extension)

@@ -11,6 +11,7 @@ from penstock.operations._transcode_tables import (
     VIDEO_ENCODERS,
     AudioCodec,
     VideoCodec,
+    sample_rates,
 )
 
 _CRF_MAX_H264 = 51
@@ -60,16 +61,34 @@ def audio_options(params: AudioParams, source: AudioFacts, excess: Excess) -> It
     Raises:
         InvalidParamsError: The bit rate is above the source's and the params say to fail then.
     """
-    allowed = CHANNELS[params.codec]
-    fitting = [count for count in allowed if count <= source.channels]
-    channels = params.channels or max(fitting, default=min(allowed))
     yield from ("-c:a", AUDIO_ENCODERS[params.codec])
-    yield from ("-ar", str(params.sample_rate), "-ac", str(channels))
+    yield from ("-ar", str(params.sample_rate), "-ac", str(channel_count(params, source)))
     kilobits = _bounded(params.kilobits, source.kilobits, excess, "Audio.Bitrate")
     if kilobits is not None and params.codec not in _UNMEASURED:
         yield from ("-b:a", f"{kilobits}k")
     if params.sample_format:
         yield from ("-sample_fmt", params.sample_format)
+
+
+def audio_like(source: AudioFacts, codec: AudioCodec, format_name: str) -> AudioParams:
+    """How sound is encoded that could not be copied: as like the source as the codec lets it."""
+    rates = sample_rates(codec, format_name)
+    return AudioParams(
+        codec=codec,
+        sample_rate=min(rates, key=lambda rate: abs(rate - source.sample_rate)),
+        kilobits=None,
+        channels=None,
+        keeps_two_tracks=False,
+        switches_tracks=False,
+        sample_format="",
+    )
+
+
+def channel_count(params: AudioParams, source: AudioFacts) -> int:
+    """How many channels come out: as asked for, else as many as source and codec both have."""
+    allowed = CHANNELS[params.codec]
+    fitting = [count for count in allowed if count <= source.channels]
+    return params.channels or max(fitting, default=min(allowed))
 
 
 def _bounded(wanted: int | None, source: float, excess: Excess, name: str) -> int | None:
@@ -96,6 +115,8 @@ def _h265(params: VideoParams, threads: int) -> Iterator[str]:
     own = f"log-level=error:pools={threads}:frame-threads={threads}"
     if params.roi:
         own += f":aq-mode=3:aq-strength={_AQ_STRENGTHS[params.roi]}"
+    if params.mastering:
+        own += f":{params.mastering}"
     yield from ("-x265-params", own)
 
 

@@ -1,10 +1,12 @@
 """From the source's picture to the one that is encoded: filters in order, and the size they make.
 
-Order: tone mapping, crop, turn, size, frame rate, fields, pixel format, labels of
-colour. ffmpeg itself applies the display matrix before the first of them.
+Order: tone mapping, wiping, crop, turn, size, then whatever is laid over the pictures, then frame
+rate, fields, pixel format, labels of colour. ffmpeg itself applies the display matrix before the
+first of them.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,7 +15,9 @@ from penstock.operations._image_geometry import Size
 from penstock.operations._probe import VideoFacts
 from penstock.operations._transcode_settings import Adjustments, Excess, Shape, VideoParams
 from penstock.operations._transcode_tables import VideoCodec
+from penstock.operations._watermark_params import during
 
+_DEEP = re.compile(r"p(9|1\d)")
 _TRANSPOSES = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
 _TO_SDR = (
     "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
@@ -26,33 +30,80 @@ class FilterChain:
     """What happens to every picture.
 
     Attributes:
-        text: ffmpeg's filter graph.
+        before: ffmpeg's filters up to the final size; empty for none.
+        after: Those behind whatever is laid over the pictures; empty for none.
         size: Of the encoded picture.
+        layer: How ffmpeg names the pixels in which something is laid over the pictures, so that
+            nothing else of them is changed.
+        label: The filter that tells their matrix to whatever is laid over them, where the params
+            name it; empty where the pictures tell it themselves.
         fps: Frames a second of the output; None where neither params nor source tell.
     """
 
-    text: str
+    before: str
+    after: str
     size: Size
+    layer: str
+    label: str
     fps: float | None
+
+    @property
+    def text(self) -> str:
+        """All filters, where nothing is laid over the pictures."""
+        return ",".join(filter(None, [self.before, self.after]))
 
 
 def filter_chain(params: VideoParams, adjustments: Adjustments, video: VideoFacts) -> FilterChain:
     """Build the filters for one source.
 
     Raises:
-        InvalidParamsError: The crop lies outside the picture, or the source has less than is
-            asked for and the params say to fail then.
+        InvalidParamsError: The crop or what is wiped lies outside the picture, or the source has
+            less than is asked for and the params say to fail then.
     """
     filters: list[str] = []
     if adjustments.is_sdr_wanted and video.is_hdr:
         filters.append(_TO_SDR)
     size, aspect = Size(video.width, video.height), video.aspect
+    _wipe(params, size, filters)
     size = _crop(params, size, filters)
     size, aspect = _turn(params, size, aspect, filters)
     size = _resize(params, adjustments, size, aspect, filters)
-    fps = _frame_rate(params, adjustments, video, filters)
-    _pixels(params, filters)
-    return FilterChain(text=",".join(filters), size=size, fps=fps)
+    ending: list[str] = []
+    fps = _frame_rate(params, adjustments, video, ending)
+    _pixels(params, ending)
+    return FilterChain(
+        before=",".join(filters),
+        after=",".join(ending),
+        size=size,
+        layer=_layer(params.pixel_format or video.pixel_format),
+        label=next((f"setparams={one}" for one in params.colours if "colorspace" in one), ""),
+        fps=fps,
+    )
+
+
+def _layer(pixel_format: str) -> str:
+    """The format of the overlay filter that comes nearest to a pixel format."""
+    is_deep = _DEEP.search(pixel_format) is not None
+    whole = "444" in pixel_format or pixel_format.startswith(("gbr", "rgb", "bgr"))
+    sampling = "yuv444" if whole else "yuv422" if "422" in pixel_format else "yuv420"
+    return f"{sampling}p10" if is_deep else sampling
+
+
+def _wipe(params: VideoParams, size: Size, filters: list[str]) -> None:
+    """Fill a rectangle from its surroundings, of which one pixel must be left on every side."""
+    if (box := params.delogo) is None:
+        return
+    left, top = max(box.left, 1), max(box.top, 1)
+    right = min(box.left + box.width, size.width - 1)
+    bottom = min(box.top + box.height, size.height - 1)
+    if left >= right or top >= bottom:
+        message = (
+            f"RemoveWatermark {box.width}x{box.height} at {box.left},{box.top} lies outside the "
+            f"picture of {size.width}x{size.height}"
+        )
+        raise InvalidParamsError(message)
+    rectangle = f"x={left}:y={top}:w={right - left}:h={bottom - top}"
+    filters.append(f"delogo={rectangle}{during(box.span)}")
 
 
 def _crop(params: VideoParams, size: Size, filters: list[str]) -> Size:

@@ -1,11 +1,15 @@
 """What a Transcode node asks for, checked against the tables of `nodes.md` 5.1 and 4.11."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from penstock.domain.trees import Tree, text
+from penstock.operations._aigc import read_label
 from penstock.operations._cuts import Cut, read_interval
-from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS
+from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS, Encryption, read_encryption
+from penstock.operations._mix_params import Mix, read_mix
+from penstock.operations._subtitle_params import Subtitle, read_subtitles
 from penstock.operations._transcode_settings import (
     Adjustments,
     AudioParams,
@@ -15,15 +19,16 @@ from penstock.operations._transcode_settings import (
     VideoParams,
 )
 from penstock.operations._transcode_tables import (
-    CHANNELS,
     CONTAINERS,
     SAMPLE_FORMATS,
     AudioCodec,
     Container,
     VideoCodec,
+    channel_counts,
     default_sample_rate,
     sample_rates,
 )
+from penstock.operations._watermark_params import Watermark, read_delogo, read_watermarks
 from penstock.operations.params import ParamReader
 
 _PRESETS = {
@@ -51,12 +56,11 @@ _COLOURS = {
     ),
 }  # fmt: skip
 _CROP = re.compile(r"(\d{1,5}):(\d{1,5}):(\d{1,5}):(\d{1,5})")
-_NOT_OFFERED = (
-    "Watermark", "WatermarkTemplateId", "RemoveWatermark", "DelogoParam", "DigitalWatermark",
-    "Subtitles", "AudioMix", "AudioMixArray", "AIGCMetadata",
-)  # fmt: skip
-_NOT_OFFERED_CONFIG = ("AIGCMetadata", "InitialClipNum", "CosTag")
-_ENCRYPTIONS = ("HlsEncrypt", "DashEncrypt")
+_NOT_OFFERED = ("DigitalWatermark", "AIGCMetadata")
+_NOT_OFFERED_CONFIG = ("InitialClipNum", "CosTag")
+_MARKS = ("Watermark", "WatermarkTemplateId")
+_WIPES = ("RemoveWatermark", "DelogoParam")
+_MIXES = ("AudioMix", "AudioMixArray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +69,16 @@ class Params:
 
     Attributes:
         format: Word of `Container.Format`.
-        clip_seconds: Length of an HLS segment.
+        clip_seconds: Length of a segment of HLS or DASH.
         cut: The part of the source that is used.
         video: None leaves pictures out.
         audio: None leaves sound out.
         adjustments: How the source bends the params.
+        watermarks: What is laid over the pictures, in order.
+        mix: Background sound; None leaves the sound as it is.
+        subtitles: What is drawn on the pictures, or becomes tracks.
+        encryption: How an HLS is encrypted; None leaves it plain.
+        label: The label of generated content as JSON; empty for none.
     """
 
     format: str
@@ -78,6 +87,11 @@ class Params:
     video: VideoParams | None
     audio: AudioParams | None
     adjustments: Adjustments
+    watermarks: tuple[Watermark, ...] = ()
+    mix: Mix | None = None
+    subtitles: tuple[Subtitle, ...] = ()
+    encryption: Encryption | None = None
+    label: str = ""
 
     @property
     def container(self) -> Container:
@@ -85,8 +99,11 @@ class Params:
         return CONTAINERS[self.format]
 
     @classmethod
-    def parse(cls, tree: Tree) -> "Params":
+    def parse(cls, tree: Tree, formats: Mapping[str, Container] = CONTAINERS) -> "Params":
         """Read the block `Transcode`, and refuse what this build does not do.
+
+        Args:
+            formats: Output formats to choose from; the first is assumed where none is given.
 
         Raises:
             InvalidArgumentError: Some leaves are wrong or not offered; names them all.
@@ -97,32 +114,100 @@ class Params:
         reader.refuse(_NOT_OFFERED)
         container = reader.block("Container")
         container.required_text("Format")
-        name = container.choice("Format", CONTAINERS, "mp4")
+        name = container.choice("Format", formats, next(iter(formats)))
         is_video = reader.has("Video") and reader.tree["Video"] != ""
-        video = read_video(reader, CONTAINERS[name]) if is_video else None
+        video = read_video(reader, formats[name]) if is_video else None
         is_audio = reader.has("Audio") and reader.tree["Audio"] != ""
         # A container of sound alone can only mean sound, whether or not the block is there.
-        is_sound = is_audio or not CONTAINERS[name].videos
+        is_sound = is_audio or not formats[name].videos
         audio = read_audio(reader, name) if is_sound else None
         if video is None and audio is None:
             reader.fault("Video or Audio", "given and not removed")
+        subtitle = reader.block("Subtitle")
+        if not subtitle.flag("Remove", default=True):
+            subtitle.fault("Remove", "true: subtitles of the source are not kept")
+        video = _wiped(_place(top, reader, _WIPES), video)
+        config = reader.block("TransConfig")
         params = cls(
             format=name,
             clip_seconds=_clip_seconds(reader, container),
             cut=read_interval(reader),
             video=video,
             audio=audio,
-            adjustments=_adjustments(reader.block("TransConfig")),
+            adjustments=_adjustments(config),
+            watermarks=_watermarks(_place(top, reader, _MARKS), video),
+            mix=read_background(top, reader, audio),
+            subtitles=_subtitles(_place(top, reader, ("Subtitles",)), name, video),
+            encryption=_encryption(config, top, name),
+            label=read_label(config, formats[name].extension),
         )
         top.finish()
         return params
 
 
+def _place(top: ParamReader, block: ParamReader, names: Sequence[str]) -> ParamReader:
+    """Where some children stand: beside the block, as in jobs, or inside of it."""
+    return top if any(map(top.is_given, names)) else block
+
+
+def _wiped(place: ParamReader, video: VideoParams | None) -> VideoParams | None:
+    """The same with what is to be wiped off the source."""
+    delogo = read_delogo(place)
+    if delogo is None:
+        return video
+    if video is None or video.codec is VideoCodec.H265:
+        codec = "H.265" if video else "an output without video"
+        place.fault("RemoveWatermark", f"absent: it is not for {codec}")
+        return video
+    return replace(video, delogo=delogo)
+
+
+def _watermarks(place: ParamReader, video: VideoParams | None) -> tuple[Watermark, ...]:
+    marks = read_watermarks(place)
+    if marks and video is None:
+        place.fault("Watermark", "absent: the output has no video")
+    elif any(mark.slide for mark in marks) and video and video.codec is VideoCodec.H265:
+        place.fault("Watermark.SlideConfig.SlideMode", "Default for H.265")
+    return marks
+
+
+def read_background(
+    top: ParamReader, reader: ParamReader, audio: AudioParams | None
+) -> Mix | None:
+    """Read background sound; as the vendor has it, it is without effect where sound is removed.
+
+    Args:
+        top: The node's `Operation`.
+        reader: The block that holds `Audio`.
+        audio: What was read of that.
+    """
+    mix = read_mix(_place(top, reader, _MIXES))
+    if mix is not None and audio is None and not reader.block("Audio").flag("Remove"):
+        reader.fault("Audio", "given where there is an AudioMix")
+    return mix
+
+
+def _subtitles(place: ParamReader, name: str, video: VideoParams | None) -> tuple[Subtitle, ...]:
+    subtitles = read_subtitles(place, name)
+    if subtitles and video is None:
+        place.fault("Subtitles", "absent: the output has no video")
+    return subtitles
+
+
+def _encryption(config: ParamReader, top: ParamReader, name: str) -> Encryption | None:
+    config.refuse_encryption("DashEncrypt")
+    encryption = read_encryption(config, top.block("Output").text("Region"))
+    if encryption is not None and name != "hls":
+        config.fault("HlsEncrypt", f"off: {name} is not hls")
+    return encryption
+
+
 def _clip_seconds(reader: ParamReader, container: ParamReader) -> float:
-    """Segment length, under its present name or its old one."""
+    """Segment length, under its present name or an old one."""
     clip = container.block("ClipConfig").decimal("Duration", 0, 3600, above_low=True)
-    old = reader.block("Video").decimal("HlsTsTime", 0, 3600, above_low=True)
-    return clip or old or DEFAULT_SEGMENT_SECONDS
+    names = ("HlsTsTime", "DashSegment")
+    old = [reader.block("Video").decimal(one, 0, 3600, above_low=True) for one in names]
+    return clip or old[0] or old[1] or DEFAULT_SEGMENT_SECONDS
 
 
 def read_video(reader: ParamReader, container: Container) -> VideoParams | None:
@@ -231,7 +316,7 @@ def read_audio(reader: ParamReader, format_name: str) -> AudioParams | None:
         codec=codec,
         sample_rate=_sample_rate(block, codec, format_name),
         kilobits=block.integer("Bitrate", 8, 1000),
-        channels=_one_of(block, "Channels", CHANNELS[codec]),
+        channels=_one_of(block, "Channels", channel_counts(codec, format_name)),
         keeps_two_tracks=block.flag("KeepTwoTracks"),
         switches_tracks=block.flag("SwitchTrack"),
         sample_format=formats.get(block.choice("SampleFormat", formats), ""),
@@ -250,8 +335,6 @@ def _one_of(block: ParamReader, name: str, choices: tuple[int, ...]) -> int | No
 
 def _adjustments(block: ParamReader) -> Adjustments:
     block.refuse(_NOT_OFFERED_CONFIG)
-    for name in _ENCRYPTIONS:
-        block.refuse_encryption(name)
     return Adjustments(
         shape=Shape(block.choice("AdjDarMethod", list(Shape), Shape.NONE)),
         resolution=_excess(block, "IsCheckReso", "ResoAdjMethod"),

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from penstock.operations._transcode_tables import AudioCodec, VideoCodec
+from penstock.operations._watermark_params import Delogo
 
 
 class Shape(StrEnum):
@@ -51,6 +52,8 @@ class VideoParams:
         crop: Width, height, left and top of what is kept; None keeps all.
         is_interlaced: Whether fields are encoded.
         colours: Labels of the colours, as options of ffmpeg's `setparams`.
+        delogo: A rectangle of the source that is wiped; None wipes nothing.
+        mastering: Settings of the H.265 encoder that tell how HDR was mastered.
     """
 
     codec: VideoCodec
@@ -72,6 +75,8 @@ class VideoParams:
     crop: Crop | None
     is_interlaced: bool
     colours: tuple[str, ...]
+    mastering: str = ""
+    delogo: Delogo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +117,11 @@ class Adjustments:
         stream_index: The only stream to use; None uses the first video and sound.
     """
 
-    shape: Shape
-    resolution: Excess
-    video_bitrate: Excess
-    audio_bitrate: Excess
-    fps: Excess
-    drops_metadata: bool
-    is_sdr_wanted: bool
-    stream_index: int | None
+    shape: Shape = Shape.NONE
+    resolution: Excess = Excess.ALLOW
+    video_bitrate: Excess = Excess.ALLOW
+    audio_bitrate: Excess = Excess.ALLOW
+    fps: Excess = Excess.ALLOW
+    drops_metadata: bool = False
+    is_sdr_wanted: bool = False
+    stream_index: int | None = None

@@ -63,6 +63,9 @@ CONTAINERS: Mapping[str, Container] = {
         videos=(VideoCodec.H264, VideoCodec.H265),
         audios=_AAC_MP3,
     ),
+    "dash": Container(
+        muxer="dash", extension="mpd", videos=(VideoCodec.H264,), audios=(AudioCodec.AAC,)
+    ),
     "mkv": Container(
         muxer="matroska",
         extension="mkv",
@@ -141,6 +144,11 @@ CHANNELS: Mapping[AudioCodec, tuple[int, ...]] = {
     AudioCodec.VORBIS: (2,),
     AudioCodec.AMR: (1,),
 }
+LAYOUTS: Mapping[int, str] = {
+    1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1",
+}  # fmt: skip
+"""ffmpeg's names of channel layouts, by number of channels."""
+
 SAMPLE_FORMATS: Mapping[AudioCodec, Mapping[str, str]] = {
     AudioCodec.AAC: {"fltp": "fltp"},
     AudioCodec.MP3: {"fltp": "fltp", "s16p": "s16p", "s32p": "s32p"},
@@ -158,6 +166,12 @@ _MP3_RATES_IN: Mapping[str, tuple[int, ...]] = {
     "flv": (22050, 44100),
     "mp4": (16000, 22050, 24000, 32000, 44100, 48000),
 }
+
+
+def channel_counts(codec: AudioCodec, container: str) -> tuple[int, ...]:
+    """How many channels a codec may have in a container."""
+    counts = CHANNELS[codec]
+    return counts[:-1] if container == "dash" else counts
 
 
 def sample_rates(codec: AudioCodec, container: str) -> tuple[int, ...]:

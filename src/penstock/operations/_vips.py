@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from penstock.domain.errors import BackendError, InputLimitError, UnsupportedInputError
-from penstock.operations import _pillow
+from penstock.operations import _heif, _pillow
+from penstock.operations._image_ends import is_cut_off
 from penstock.operations._image_geometry import Size
 from penstock.operations.base import Limits
 
@@ -21,6 +22,12 @@ MAX_SOURCE_SIDE = 50_000
 _ANIMATED_FORMATS = frozenset({"gif", "webp"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_OF_PILLOW = frozenset({"bmp", "psd"})
+_METADATA = frozenset({"icc-profile-data", "xmp-data", "iptc-data"})
+_MOST_BYTES_A_PIXEL = 8
+_SLACK = 64 << 20  # bytes of previews, other pictures, sound
+_DEFAULT_DELAY_MS = 100
+_BY_THE_WAY = re.compile(r"^unable to|: bad seek to \d+$")
 _LOCAL_PATH = re.compile(r'"?(?<![\w.])(?:/[^\s/"]+){2,}"?')
 
 # pyvips ships no types: a pyvips.Image.
@@ -56,12 +63,13 @@ class Header(NamedTuple):
     """What the first bytes of a picture say.
 
     Attributes:
-        format: `jpeg`, `png`, `gif`, `webp`, `tiff`, `heif`, `avif` or `bmp`.
+        format: `jpeg`, `png`, `gif`, `webp`, `tiff`, `heif`, `avif`, `bmp` or `psd`.
         size: Of one frame, before any orientation is applied.
         frames: 1 for a still picture.
         orientation: The EXIF orientation, 1 to 8.
         has_profile: Whether a colour profile is embedded.
         is_cmyk: Whether its colours are those of print.
+        length_ms: How long all frames of an animation stay together.
     """
 
     format: str
@@ -70,6 +78,12 @@ class Header(NamedTuple):
     orientation: int = 1
     has_profile: bool = False
     is_cmyk: bool = False
+    length_ms: int = 0
+
+    @property
+    def is_decoded_whole(self) -> bool:
+        """Whether another library decodes it, all at once, and never at a smaller size."""
+        return self.format in {*_OF_PILLOW, "heif"}
 
     @property
     def oriented_size(self) -> Size:
@@ -108,9 +122,11 @@ def read_header(path: Path, key: str, limits: Limits) -> Header:
         fault = "is empty" if not path.stat().st_size else "is not a picture that can be read"
         raise UnsupportedInputError(key, fault)
     vips(limits.threads)
-    if format_name == "bmp":
-        header = Header("bmp", _pillow.bmp_size(path, key))
+    if format_name in _OF_PILLOW:
+        header = Header(format_name, _pillow.picture_size(path, format_name, key))
     else:
+        if format_name == "gif" and is_cut_off(path, format_name):
+            raise UnsupportedInputError(key, "ends in the middle of a frame")
         with translated(key):
             header = _header_of(_load(path, format_name), format_name)
     check_pixels(key, header.size, header.frames, limits)
@@ -134,15 +150,40 @@ def check_pixels(key: str, size: Size, frames: int, limits: Limits) -> None:
 
 def open_picture(path: Path, header: Header, key: str, *, is_streamed: bool) -> Picture:
     """The first frame, decoded while it is read, or whole into memory."""
-    if header.format == "bmp":
-        pixels, size, bands = _pillow.read_bmp(path, key)
-        return (
-            vips()
-            .Image.new_from_memory(pixels, size.width, size.height, bands, "uchar")
-            .copy(interpretation="b-w" if bands == 1 else "srgb")
-        )
+    if header.format in _OF_PILLOW:
+        pixels, size, bands = _pillow.read_picture(path, header.format, key)
+        return _from_memory(pixels, size, bands)
+    if header.format == "heif":
+        return _open_heif(path, header, key)
     how = {"access": "sequential"} if is_streamed else {"access": "random", "memory": True}
     return _load(path, header.format, fail_on="error", **how)
+
+
+def _open_heif(path: Path, header: Header, key: str) -> Picture:
+    """The primary picture with what the file says of it; no orientation is left to apply."""
+    if path.stat().st_size > _MOST_BYTES_A_PIXEL * header.size.width * header.size.height + _SLACK:
+        message = f"{key}: a HEIF file far larger than its picture would be uncompressed"
+        raise InputLimitError(message)
+    found = _heif.read_heif(path, key, header.size)
+    image = _from_memory(found.content, found.size, found.bands, is_deep=found.is_deep)
+    described = _load(path, header.format)
+    copied = [n for n in described.get_fields() if n.startswith("exif-") or n in _METADATA]
+    for name in copied:
+        image.set_type(described.get_typeof(name), name, described.get(name))
+    # The pixels are upright; setting the EXIF block has brought its record of the turn back.
+    for name in ("orientation", "exif-ifd0-Orientation"):
+        image.remove(name)
+    return image
+
+
+def _from_memory(content: bytes, size: Size, bands: int, *, is_deep: bool = False) -> Picture:
+    image = vips().Image.new_from_memory(
+        content, size.width, size.height, bands, "ushort" if is_deep else "uchar"
+    )
+    is_grey = bands <= 2  # noqa: PLR2004 - grey, perhaps with alpha
+    if is_deep:
+        return image.copy(interpretation="grey16" if is_grey else "rgb16")
+    return image.copy(interpretation="b-w" if is_grey else "srgb")
 
 
 def open_shrunk(path: Path, header: Header, size: Size, *, is_oriented: bool) -> Picture:
@@ -174,6 +215,19 @@ def open_frames(path: Path, header: Header) -> list[Picture]:
     return [whole.crop(0, top, whole.width, height) for top in range(0, whole.height, height)]
 
 
+def frame_times(image: Picture, count: int) -> list[int]:
+    """How long each of so many frames stays, in milliseconds; 100 where nothing says."""
+    found = list(image.get("delay")) if "delay" in image.get_fields() else []
+    return [*found, *[_DEFAULT_DELAY_MS] * count][:count]
+
+
+def upright(image: Picture) -> Picture:
+    """The picture turned as its orientation says; the orientation is then 1."""
+    if "orientation" not in image.get_fields() or image.get("orientation") == 1:
+        return image
+    return image.copy_memory().autorot()
+
+
 def as_srgb(image: Picture, *, is_cmyk: bool = False) -> Picture:
     """The same picture in 8-bit sRGB or grey, by its embedded profile where it has one."""
     pyvips = vips()
@@ -202,9 +256,13 @@ def turned(image: Picture, degrees: int) -> Picture:
 def read_tags(path: Path, header: Header, key: str) -> dict[str, str]:
     """EXIF tags by name, each as libvips shows it: `raw (readable, Type, …)`.
 
+    BMP and PSD count as having none.
+
     Raises:
         UnsupportedInputError: The picture cannot be read.
     """
+    if header.format in _OF_PILLOW:
+        return {}
     with translated(key):
         image = _load(path, header.format)
         fields = [name for name in image.get_fields() if name.startswith("exif-ifd")]
@@ -229,6 +287,7 @@ def sniff(path: Path) -> str:
         (b"MM\0*", "tiff"),
         (b"II+\0", "tiff"),
         (b"BM", "bmp"),
+        (b"8BPS\0\1", "psd"),
     ):
         if head.startswith(magic):
             return name
@@ -244,18 +303,20 @@ def _load(path: Path, format_name: str, **options: object) -> Picture:
 def _header_of(image: Picture, format_name: str) -> Header:
     fields = set(image.get_fields())
     is_animated = format_name in _ANIMATED_FORMATS and "n-pages" in fields
+    frames = image.get("n-pages") if is_animated else 1
     return Header(
         format=format_name,
         size=Size(image.width, image.height),
-        frames=image.get("n-pages") if is_animated else 1,
+        frames=frames,
         orientation=image.get("orientation") if "orientation" in fields else 1,
         has_profile="icc-profile-data" in fields,
         is_cmyk=image.interpretation == "cmyk",
+        length_ms=sum(frame_times(image, frames)) if frames > 1 else 0,
     )
 
 
 def _plain(message: str) -> str:
     """What libvips met first, without what it failed to do then, or paths of this machine."""
     lines = (line.strip() for line in message.splitlines())
-    causes = (line for line in lines if line and not line.startswith("unable to"))
+    causes = (line for line in lines if line and not _BY_THE_WAY.search(line))
     return _LOCAL_PATH.sub("the file", next(causes, "cannot be decoded"))

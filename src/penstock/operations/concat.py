@@ -12,7 +12,7 @@ All pieces get the size, the shape and the frame rate of the input, with bars wh
 differs; a piece without sound is silent, one without video black. `Video` and `Audio` then mean
 what they mean in Transcode, except that an absent block keeps its kind of stream. With
 `DirectConcat` streams are joined as they are, cuts and settings are ignored, and pieces that
-differ in anything fail.
+differ in anything fail. `AudioMix` is heard under all pieces together, from the first to the last.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,8 @@ from penstock.operations._concat_direct import plan_direct
 from penstock.operations._concat_params import Fragment, Params
 from penstock.operations._concat_plan import Piece, plan_concat
 from penstock.operations._cuts import Cut
-from penstock.operations._ffmpeg import run_ffmpeg
-from penstock.operations._hls import store_segments
-from penstock.operations._media_checks import probe_output
+from penstock.operations._media_output import make_output
+from penstock.operations._mix_graph import prepare_tracks
 from penstock.operations._probe import probe
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 
@@ -45,21 +44,9 @@ def run(params: Params, workspace: Workspace) -> Result:
     if params.is_direct:
         plan = plan_direct(params, pieces, workspace)
     else:
-        plan = plan_concat(params, pieces, len(before), workspace.limits.threads)
-    workspace.checkpoint()
-    made_path = workspace.scratch / f"output.{params.container.extension}"
-    run_ffmpeg(
-        workspace,
-        plan.inputs,
-        (*plan.options, made_path.name),
-        expected_seconds=plan.expected.seconds,
-    )
-    made = probe_output(made_path, workspace.key)
-    plan.expected.check(made)
-    if params.format == "hls":
-        store_segments(made_path, workspace)
-    output = workspace.publish(made_path, extension=params.container.extension)
-    return Result(outputs=(output,), facts={"MediaInfo": made.facts})
+        tracks = prepare_tracks(params.mix, workspace) if params.mix and params.audio else ()
+        plan = plan_concat(params, pieces, len(before), workspace.limits.threads, tracks)
+    return make_output(workspace, plan.inputs, plan.options, plan.expected, params.container)
 
 
 def _pieces(fragments: Sequence[Fragment], workspace: Workspace) -> Sequence[Piece]:

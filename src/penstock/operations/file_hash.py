@@ -1,22 +1,26 @@
-"""FileHashCode: the hash of an object's bytes.
+"""FileHashCode: a hash or checksum of an object's bytes.
 
-Input: one object of any kind. Output: none; the result is a `FileHashCodeResult`.
+Input: one object of any kind. Output: none; the result is a `FileHashCodeResult`. `CRC64` is not
+among the vendor's types: it is the checksum that COS keeps of every object
+(`x-cos-hash-crc64ecma`), for comparing objects there with objects here.
 
     {"type": "FileHashCode", "params": {"Type": "SHA256"}}
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from penstock.domain.trees import Tree
+from penstock.operations._crc64 import Crc64
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 from penstock.operations.params import ParamReader
 
 _BLOCK = "FileHashCodeConfig"
 _BLOCK_BYTES = 1 << 20
-_ALGORITHMS = ("MD5", "SHA1", "SHA256")
+_ALGORITHMS = ("MD5", "SHA1", "SHA256", "CRC64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,7 @@ class Params:
     """What to compute.
 
     Attributes:
-        algorithm: `MD5`, `SHA1` or `SHA256`.
+        algorithm: `MD5`, `SHA1`, `SHA256` or `CRC64`.
     """
 
     algorithm: str
@@ -40,7 +44,9 @@ class Params:
         if reader.required_text("Type"):
             reader.choice("Type", _ALGORITHMS)
         if reader.flag("AddToHeader"):
-            reader.fault("AddToHeader", "false: stored objects are never changed")
+            reader.fault(
+                "AddToHeader", "false: a stored object, and so its headers, is never changed"
+            )
         reader.finish()
         return cls(algorithm=reader.choice("Type", _ALGORITHMS))
 
@@ -63,17 +69,26 @@ def run(params: Params, workspace: Workspace) -> Result:
 
 
 def _hash(path: Path, algorithm: str, workspace: Workspace) -> str:
-    """The hash in lower-case hex."""
-    digest = hashlib.new(algorithm.lower(), usedforsecurity=False)
+    """The hash in lower-case hex, the checksum in decimal."""
+    update, text = _digest(algorithm)
     total = path.stat().st_size
     done = 0
     with path.open("rb") as source:
         while block := source.read(_BLOCK_BYTES):
-            digest.update(block)
+            update(block)
             done += len(block)
             workspace.checkpoint()
             workspace.report(min(done / total, 1.0))
-    return digest.hexdigest()
+    return text()
+
+
+def _digest(algorithm: str) -> tuple[Callable[[bytes], None], Callable[[], str]]:
+    """What takes in blocks, and what tells the result."""
+    if algorithm == "CRC64":
+        checksum = Crc64()
+        return checksum.update, checksum.text
+    digest = hashlib.new(algorithm.lower(), usedforsecurity=False)
+    return digest.update, digest.hexdigest
 
 
 def _timestamp(milliseconds: int) -> str:

@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.trees import Tree, child, children, text
+from penstock.operations.requirements import Requirement, missing_sentence
 
 
 class ParamReader:
@@ -37,6 +38,16 @@ class ParamReader:
     def fault(self, name: str, expectation: str) -> None:
         """Note that a leaf is not what is expected of it."""
         self._faults.append(f"{self._name(name)} must be {expectation}")
+
+    def require(self, name: str, requirement: Requirement) -> None:
+        """Complain about the value of a leaf whose part of the operation lacks something."""
+        if not requirement.is_met():
+            value = text(self.tree, name)
+            self._faults.append(f"{self._name(name)} {value!r} {missing_sentence(requirement)}")
+
+    def take(self, faults: Iterable[str]) -> None:
+        """Note faults that somebody else found in the same tree."""
+        self._faults += faults
 
     def is_given(self, name: str) -> bool:
         """Whether a child holds anything at all; empty blocks and leaves count as absent."""

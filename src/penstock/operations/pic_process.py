@@ -20,9 +20,11 @@ from typing import Any
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.selection import extension_of
 from penstock.domain.trees import Tree
+from penstock.operations._ffmpeg import ffmpeg_on
 from penstock.operations._image_bench import Bench
 from penstock.operations._image_facts import information, result_facts, source_facts
-from penstock.operations._image_rendering import Rendered, render
+from penstock.operations._image_rendering import render
+from penstock.operations._image_result import Rendered
 from penstock.operations._image_rules import parse_rule
 from penstock.operations._image_steps import Rule
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
@@ -72,6 +74,7 @@ def run(params: Params, workspace: Workspace) -> Result:
         limits=workspace.limits,
         fetch_other=workspace.fetch_other,
         checkpoint=workspace.checkpoint,
+        run_ffmpeg=ffmpeg_on(workspace),
     )
     bench.checkpoint()
     made: Rendered | None = None

@@ -1,7 +1,8 @@
 """Segment: a video or sound file in another container, whole or in parts, without encoding.
 
 Input: one video or sound object. Output: one object; with `Duration` several, numbered from 0;
-for `hls` a playlist, and beside it segments named `<stem of the playlist>_00000.ts` and so on.
+for `hls` a playlist, and beside it segments named `<stem of the playlist>_00000.ts` and so on, and
+with `HlsEncrypt` the key that opens them, `<stem of the playlist>.key`.
 
     {"type": "Segment", "output": "parts/${InputName}_${Number}.${Ext}", "params": {
         "Format": "mp4", "Duration": "60"}}
@@ -21,8 +22,8 @@ from penstock.domain.errors import OutputRejectedError
 from penstock.operations._av import library, open_media
 from penstock.operations._cuts import Cut
 from penstock.operations._ffmpeg import MediaInput, run_ffmpeg
-from penstock.operations._hls import store_segments
-from penstock.operations._media_checks import Expected, probe_output, slack
+from penstock.operations._hls import store_segments, write_key
+from penstock.operations._media_checks import Expected, check_label, probe_output, slack
 from penstock.operations._probe import Media, probe
 from penstock.operations._segment_params import Params
 from penstock.operations._segment_plan import PART_PREFIX, Plan, plan_segment
@@ -45,6 +46,8 @@ def run(params: Params, workspace: Workspace) -> Result:
     plan = plan_segment(params, probe(source, workspace.key), workspace.key)
     lead = _lead_seconds(source, plan, params, workspace)
     workspace.checkpoint()
+    if params.encryption is not None:
+        write_key(workspace)
     if params.is_piecewise:
         _make_pieces(plan, params, source, workspace)
     else:
@@ -60,8 +63,10 @@ def run(params: Params, workspace: Workspace) -> Result:
     made_path = workspace.scratch / f"output.{params.extension}"
     made = probe_output(made_path, workspace.key)
     _expected(plan, lead).check(made)
+    if params.label:
+        check_label(made_path, workspace.key, params.label)
     if params.is_playlist:
-        store_segments(made_path, workspace)
+        store_segments(made_path, workspace, params.encryption)
     output = workspace.publish(made_path, extension=params.extension)
     return Result(outputs=(output,), facts={"MediaInfo": made.facts})
 
@@ -89,6 +94,8 @@ def _published_parts(plan: Plan, params: Params, lead: float, workspace: Workspa
     """Check all parts, then publish them in order; the facts are those of the first."""
     paths = sorted(workspace.scratch.glob(f"{PART_PREFIX}*.{params.extension}"))
     made = _checked_parts(plan, paths, lead, workspace)
+    for path in paths if params.label else ():
+        check_label(path, workspace.key, params.label)
     outputs = []
     for number, path in enumerate(paths):
         workspace.checkpoint()

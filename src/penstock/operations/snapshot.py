@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from penstock.domain.errors import InvalidParamsError, UnsupportedInputError
 from penstock.domain.executions import OutputObject
 from penstock.operations._av import main_video, open_media
+from penstock.operations._ffmpeg import ffmpeg_on
 from penstock.operations._frames import FrameReader, Shot
 from penstock.operations._image_geometry import Size
 from penstock.operations._image_rendering import apply_rule_to_file
@@ -133,7 +134,12 @@ def _ruled(rule: Rule, still: Picture, folder: Path, workspace: Workspace) -> Pa
         path = folder / "snapshot.png"
         save_png(still, path, workspace.key)
     made = apply_rule_to_file(
-        rule, path, folder, limits=workspace.limits, fetch_other=workspace.fetch_other
+        rule,
+        path,
+        folder,
+        limits=workspace.limits,
+        fetch_other=workspace.fetch_other,
+        run_ffmpeg=ffmpeg_on(workspace),
     )
     if made != path:
         path.unlink()

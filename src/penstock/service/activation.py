@@ -18,7 +18,7 @@ from penstock.operations.base import Family
 from penstock.service.buckets import BINDING, BucketService, check_open
 from penstock.service.jobs import request_end
 from penstock.state import jobs, resources, services
-from penstock.state.database import Database, Transaction
+from penstock.state.database import Database, Transaction, lock, lock_bucket
 from penstock.state.services import OpenService
 from penstock.storage.placing import place_bucket
 
@@ -81,13 +81,15 @@ class ActivationService:
             return
         with self._database.read() as transaction:
             url = resources.bucket_url(transaction, bucket)
-            count = services.count_open(transaction, BINDING)
-        if is_reached(count, self._quotas.buckets):
-            message = f"{count} buckets are bound, the most that may be"
-            raise LimitExceededError(code="BindedBucketNumLimit", message=message)
+            self._check_number(transaction)
         url = url or self._place(bucket)
         self._buckets.open_url(url).sweep()
         with self._database.write() as transaction:
+            lock(transaction, "penstock/buckets")
+            lock_bucket(transaction, bucket)
+            if BINDING in services.open_services(transaction, bucket):
+                return  # by another call, just now
+            self._check_number(transaction)
             resources.bind_bucket(transaction, bucket, url, self._now_ms())
             services.open_service(transaction, bucket, BINDING, self._now_ms())
 
@@ -101,6 +103,7 @@ class ActivationService:
             BucketNotBoundError: It is not bound.
         """
         with self._database.write() as transaction:
+            lock_bucket(transaction, bucket)
             if not services.close_service(transaction, bucket, BINDING):
                 raise BucketNotBoundError(bucket)
             for family in Family:
@@ -122,6 +125,7 @@ class ActivationService:
             FamilyAlreadyOpenError: The family is open.
         """
         with self._database.write() as transaction:
+            lock_bucket(transaction, bucket)
             check_open(transaction, bucket, ())
             if not self._buckets.open_family(transaction, bucket, Family(family)):
                 raise FamilyAlreadyOpenError(bucket, family)
@@ -141,6 +145,7 @@ class ActivationService:
             FamilyNotOpenError: The family is not open.
         """
         with self._database.write() as transaction:
+            lock_bucket(transaction, bucket)
             check_open(transaction, bucket, ())
             if not services.close_service(transaction, bucket, family):
                 raise FamilyNotOpenError(bucket, family)
@@ -159,6 +164,12 @@ class ActivationService:
                 offset=(query.page_number - 1) * query.page_size,
                 limit=query.page_size,
             )
+
+    def _check_number(self, transaction: Transaction) -> None:
+        count = services.count_open(transaction, BINDING)
+        if is_reached(count, self._quotas.buckets):
+            message = f"{count} buckets are bound, the most that may be"
+            raise LimitExceededError(code="BindedBucketNumLimit", message=message)
 
     def _place(self, bucket: str) -> str:
         if not self._bind_root:

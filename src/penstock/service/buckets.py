@@ -14,7 +14,7 @@ from penstock.domain.resources import Queue
 from penstock.domain.trees import Tree, text
 from penstock.operations.base import Family
 from penstock.state import resources, services
-from penstock.state.database import Database, Transaction
+from penstock.state.database import Database, Transaction, lock_bucket
 from penstock.storage.base import ObjectStore
 
 BINDING = "ci"
@@ -66,6 +66,7 @@ class BucketService:
         self.open_url(url).sweep()
         now_ms = self._now_ms()
         with self._database.write() as transaction:
+            lock_bucket(transaction, name)
             resources.bind_bucket(transaction, name, url, now_ms)
             services.open_service(transaction, name, BINDING, now_ms)
             for family in DEFAULT_QUEUES:

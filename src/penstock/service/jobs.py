@@ -1,6 +1,6 @@
 """Batch jobs and single triggers: create, get, list, cancel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from penstock.domain.callback_rules import rule_faults
@@ -33,7 +33,7 @@ from penstock.service.topologies import CheckedTopology, object_patterns
 from penstock.service.workflows import check
 from penstock.state import chunks, jobs, resources, workflows
 from penstock.state.chunks import PackedObjects
-from penstock.state.database import Database, Transaction
+from penstock.state.database import Database, Transaction, lock_bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,14 @@ class JobService:
         now_ms: Callable[[], int],
         new_id: Callable[[str], str],
         quotas: Quotas = DEFAULT_QUOTAS,
+        functions: Collection[str] | None = None,
     ) -> None:
+        """Take what it needs.
+
+        Args:
+            functions: Names of the functions that nodes may call; None leaves them unchecked.
+        """
+        self._functions = functions
         self._database = database
         self._quotas = quotas
         self._buckets = buckets
@@ -83,6 +90,7 @@ class JobService:
         if faults:
             raise InvalidArgumentError(*faults)
         with self._database.write() as transaction:
+            lock_bucket(transaction, request.bucket)
             pinned = self._pin(transaction, request)
             job = self._job(request, pinned)
             check_room(transaction, job, self._quotas)
@@ -157,6 +165,7 @@ class JobService:
             QueuePausedError: A queue is paused, and the server refuses jobs for such.
             QueueSaturatedError: As many single objects wait in a queue as may.
         """
+        lock_bucket(transaction, request.bucket, is_shared=not is_bounded)
         job = self._job(request, self._pin(transaction, request))
         if is_bounded:
             check_room(transaction, job, self._quotas)
@@ -229,7 +238,10 @@ class JobService:
             if found is None:
                 raise ResourceNotFoundError(workflow_id, kind="workflow")
             named.append((found.id, found.name, found.topology))
-        checked = [check(transaction, request.bucket, tree) for _, _, tree in named]
+        checked = [
+            check(transaction, request.bucket, tree, functions=self._functions)
+            for _, _, tree in named
+        ]
         check_open(transaction, request.bucket, set().union(*(one.families for one in checked)))
         queues: list[str] = []
         if request.operation is not None:
@@ -270,6 +282,7 @@ class JobService:
             ),
             queue_ids=pinned.queue_ids,
             priority=0 if request.operation is None else request.operation.priority,
+            weight=request.weight,
             is_dry_run=request.is_dry_run,
             request_digest=request.request_digest,
             created_ms=now_ms,

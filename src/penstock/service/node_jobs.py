@@ -10,9 +10,10 @@ from itertools import islice
 
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import Counters, InputKind, JobInput, JobType
-from penstock.domain.node_jobs import NodeJobQuery, NodeJobRequest
+from penstock.domain.node_jobs import WITHOUT_INPUT, NodeJobQuery, NodeJobRequest
 from penstock.domain.operation_rules import OperationRule
 from penstock.domain.requests import JobRequest
+from penstock.domain.selection import ObjectInfo
 from penstock.domain.states import ExecutionState as State
 from penstock.domain.states import JobEvent, JobState
 from penstock.domain.views import NodeJob
@@ -27,6 +28,7 @@ from penstock.state.database import Database
 from penstock.storage.object_urls import resolve_key
 
 _READ_URLS = frozenset({"SpeechRecognition", "VideoTargetRec", "DocProcess"})  # nodes.md 4.1
+_NOTHING = ObjectInfo("")
 _WAITING = frozenset({State.SUBMITTED, State.PAUSE})
 
 
@@ -60,16 +62,23 @@ class NodeJobService:
         """
         bucket = request.bucket
         self._buckets.check_bound(bucket)
-        key = request.object_key or _key_of_url(request)
-        found = find_object(self._buckets.store(bucket), key)
+        source = self._source(request)
+        found = [_NOTHING if rule.tag in WITHOUT_INPUT else source for rule in request.rules]
         with self._database.write() as transaction:
             reader = NodeJobReader(transaction, bucket)
             addresses = [
-                self._planner.insert_planned(transaction, _job_request(bucket, key, rule), found)
-                for rule in request.rules
+                self._planner.insert_planned(transaction, _job_request(bucket, rule, one), one)
+                for rule, one in zip(request.rules, found, strict=True)
             ]
             made = [reader.find(address._replace(node=1)) for address in addresses]
         return [one for one in made if one is not None]
+
+    def _source(self, request: NodeJobRequest) -> ObjectInfo:
+        """The object that a request names; nothing where no operation of it reads one."""
+        if all(rule.tag in WITHOUT_INPUT for rule in request.rules):
+            return _NOTHING
+        key = request.object_key or _key_of_url(request)
+        return find_object(self._buckets.store(request.bucket), key)
 
     def get(self, bucket: str, job_id: str) -> NodeJob:
         """One node job, whatever made it.
@@ -117,34 +126,37 @@ class NodeJobService:
             job = found.execution.job
             if not job.is_single:
                 raise InvalidArgumentError(_whole(found))
-            if found.state is State.CANCEL:
-                return
-            if found.state not in _WAITING:
+            count = 0
+            if found.state in _WAITING:
+                count = chunks.cancel_planned_chunks(transaction, job.number, now_ms)
+            if not count:  # perhaps since a moment ago, on a database that is shared
+                state = NodeJobReader(transaction, bucket).get(job_id).state
+                if state is State.CANCEL:
+                    return
                 fault = f"only a job that has not started can be cancelled; {job_id} is "
-                raise InvalidArgumentError(fault + found.state)
-            count = chunks.cancel_planned_chunks(transaction, job.number, now_ms)
+                raise InvalidArgumentError(fault + state)
             jobs.add_counters(transaction, job.number, Counters(cancelled=count, waiting=-count))
-            if job.state is JobState.SUBMITTED:
-                jobs.move_job(transaction, job, JobEvent.CANCEL, now_ms)
-            else:
-                jobs.request_cancel(transaction, job.number, now_ms)
+            is_untouched = job.state is JobState.SUBMITTED
+            if is_untouched and jobs.move_job(transaction, job, JobEvent.CANCEL, now_ms):
+                return
+            jobs.request_cancel(transaction, job.number, now_ms)
 
 
 def _key_of_url(request: NodeJobRequest) -> str:
     """The key that an `Input.Url` names, where the operations read URLs at all."""
     for rule in request.rules:
-        if rule.tag not in _READ_URLS:
+        if rule.tag not in _READ_URLS | WITHOUT_INPUT:
             fault = f"Input.Object must be given: {rule.tag} does not read Input.Url"
             raise InvalidArgumentError(fault)
     return resolve_key(request.url, {request.bucket})
 
 
-def _job_request(bucket: str, key: str, rule: OperationRule) -> JobRequest:
+def _job_request(bucket: str, rule: OperationRule, found: ObjectInfo) -> JobRequest:
     return JobRequest(
         bucket=bucket,
         name="",
         type=JobType.TRIGGER,
-        input=JobInput(kind=InputKind.OBJECT, value=key),
+        input=JobInput(kind=InputKind.OBJECT, value=found.key),
         rule=rule.echo,
         operation=rule,
     )

@@ -8,7 +8,7 @@ from penstock.domain.operation_rules import OperationRule
 from penstock.domain.refusals import QueueNotFoundError
 from penstock.domain.trees import Tree, child, text
 from penstock.operations.base import Family, Operation
-from penstock.operations.registry import OPERATIONS
+from penstock.operations.registry import absence, available, find, is_known
 from penstock.state import resources
 from penstock.state.database import Transaction
 
@@ -19,6 +19,7 @@ _TARGETS = {
     "VoiceSeparate": ("Object", "AuObject"),
     "StreamExtract": ("StreamExtract",),
 }
+_TEMPLATES = ("TemplateId", "TranscodeTemplateId", "WatermarkTemplateId")
 
 
 def rule_faults(
@@ -26,23 +27,26 @@ def rule_faults(
     operation: Tree,
     *,
     family: str = "",
-    operations: Sequence[Operation[Any]] = OPERATIONS,
+    operations: Sequence[Operation[Any]] | None = None,
 ) -> list[str]:
     """What is wrong with a tag, its params and its output, one sentence each.
 
-    Templates are not looked up here: with a `TemplateId`, the inline params do not count.
+    Templates are not looked up here: where one is named, params are looked at when it is put in
+    place.
 
     Args:
         operation: The `Operation` tree of a node.
         family: Take only tags of this service family; empty takes all.
-        operations: What there is to choose from.
+        operations: What there is to choose from; None for everything that can be used.
     """
-    offered = {one.tag: one for one in operations if family in {"", one.family}}
+    known = available() if operations is None else operations
+    alone = [one for one in known if not one.is_node_only]
+    offered = {one.tag: one for one in alone if family in {"", one.family}}
     found = offered.get(tag)
     if found is None:
         return [_unknown(tag, sorted(offered), family)]
     faults = list(_output_faults(tag, operation)) if found.needs_output else []
-    if not text(operation, "TemplateId"):
+    if not any(text(operation, leaf) for leaf in _TEMPLATES):
         try:
             found.parse(operation)
         except InvalidArgumentError as error:
@@ -69,6 +73,11 @@ def rule_queue_ids(
 
 def _unknown(tag: str, offered: list[str], family: str) -> str:
     where = f"this build's family {family}" if family else "this build"
+    node = find(tag)
+    if node is not None and node.is_node_only:
+        return f"Tag must not be {tag}, which is a node of workflows only"
+    if node is None and is_known(tag):
+        return f"Tag: {absence(tag)}"
     if not offered:
         return f"Tag {tag!r} is not offered: {where} has no operation"
     given = f"not {tag!r}" if tag else "and must be given"

@@ -11,7 +11,7 @@ from penstock.domain.trees import Tree
 from penstock.operations.base import Family
 from penstock.service.buckets import BucketService
 from penstock.state import resources
-from penstock.state.database import Database
+from penstock.state.database import Database, lock_bucket
 
 
 class QueueService:
@@ -58,6 +58,7 @@ class QueueService:
         """
         self._buckets.check_open(bucket, Family(family))
         with self._database.write() as transaction:
+            lock_bucket(transaction, bucket)
             known = {queue.id: queue for queue in resources.list_queues(transaction, bucket)}
             found = known.get(queue_id)
             if found is None or found.family != family:

@@ -15,11 +15,11 @@ from penstock.domain.refusals import (
 from penstock.domain.resources import CUSTOM, OFFICIAL, Template
 from penstock.domain.trees import Tree
 from penstock.operations.base import Family
-from penstock.operations.registry import find
+from penstock.operations.registry import absence, find
 from penstock.service.buckets import BucketService, check_open
 from penstock.service.builtin_templates import find_official, official_templates
 from penstock.state import resources
-from penstock.state.database import Database, Transaction
+from penstock.state.database import Database, Transaction, lock_bucket
 
 _MOST_NAME_CHARACTERS = 64
 _NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff\u3400-\u4dbf_\-*\u2014]+")
@@ -88,6 +88,7 @@ class TemplateService:
         )
         _check(template)
         with self._database.write() as transaction:
+            lock_bucket(transaction, bucket)
             _check_family(transaction, template)
             count = resources.count_templates(transaction, bucket)
             if is_reached(count, self._quotas.templates):
@@ -111,6 +112,7 @@ class TemplateService:
         """
         self._buckets.check_open(bucket)
         with self._database.write() as transaction:
+            lock_bucket(transaction, bucket)
             found = _find_custom(transaction, bucket, template_id)
             changed = replace(found, name=name, body=body, updated_ms=self._now_ms())
             _check(changed, tag)
@@ -175,7 +177,9 @@ def _check(template: Template, tag: str | None = None) -> None:
     if not template.tag:
         faults.append("Tag must be given")
     elif operation is None:
-        faults.append(f"Tag: this build has no operation {template.tag!r}")
+        faults.append(f"Tag: {absence(template.tag)}")
+    elif operation.is_node_only:
+        faults.append(f"Tag: {template.tag} has no templates")
     else:
         try:
             operation.parse({operation.block: template.body})

@@ -1,17 +1,24 @@
 """Checks a topology against what this build offers, and resolves its templates."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from penstock.domain.decision_nodes import condition_faults, function_faults
 from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.packages import node_settings, package_faults
 from penstock.domain.refusals import TemplateNotFoundError
-from penstock.domain.trees import Tree, child, text
+from penstock.domain.trees import Tree, child, text, texts
 from penstock.domain.workflows import Node, extensions_of_filter, parse_topology
 from penstock.operations.base import Family, Operation
-from penstock.operations.registry import find
+from penstock.operations.registry import absence, find
 
 FindTemplate = Callable[[str], "tuple[str, Tree] | None"]
 """From a template id to its tag and body; None when there is no such template."""
+
+# They treat pictures and have Transcode encode them, by a template of its own.
+_ENCODING = frozenset({"SDRtoHDR", "SuperResolution", "VideoEnhance", "VideoProcess"})
+# Up to three marks stand beside what is encoded; no other template is named more than once.
+_MARK, _MARK_LEAF = "Watermark", "WatermarkTemplateId"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +40,13 @@ class CheckedTopology:
     extensions: frozenset[str] | None
 
 
-def check_topology(tree: Tree, find_template: FindTemplate) -> CheckedTopology:
+def check_topology(
+    tree: Tree, find_template: FindTemplate, *, functions: Collection[str] | None = None
+) -> CheckedTopology:
     """Check every node; resolve every template.
+
+    Args:
+        functions: Names of the functions that there are; None leaves their names unchecked.
 
     Raises:
         InvalidArgumentError: The graph, a node type or its params are wrong; names all faults.
@@ -47,11 +59,18 @@ def check_topology(tree: Tree, find_template: FindTemplate) -> CheckedTopology:
     for node in topology.nodes:
         operation = find(node.type)
         if operation is None:
-            faults.append(f"{node.name}: this build has no operation {node.type!r}")
+            faults.append(f"{node.name}: {absence(node.type)}")
             continue
         families.add(operation.family)
-        resolved[node.name] = _resolved(node, operation.block, find_template, faults)
-        faults += _faults(node, operation, resolved[node.name])
+        resolved[node.name] = _resolved(node, operation, find_template, faults)
+    nodes = [replace(one, operation=resolved.get(one.name, {})) for one in topology.nodes]
+    for node in nodes:
+        operation = find(node.type)
+        if operation is not None:
+            faults += _faults(node, operation, node_settings(node, nodes))
+    faults += package_faults(nodes)
+    faults += condition_faults(nodes)
+    faults += function_faults(nodes, functions) if functions is not None else ()
     extensions = None
     try:
         extensions = extensions_of_filter(topology.start)
@@ -59,14 +78,14 @@ def check_topology(tree: Tree, find_template: FindTemplate) -> CheckedTopology:
         faults += error.faults
     if faults:
         raise InvalidArgumentError(*faults)
-    nodes = {
+    definitions = {
         name: {**definition, "Operation": resolved[name]} if name in resolved else definition
         for name, definition in child(tree, "Nodes").items()
         if isinstance(definition, Mapping)
     }
     outputs = {node.name: child(node.operation, "Output") for node in topology.nodes}
     return CheckedTopology(
-        tree={**tree, "Nodes": nodes},
+        tree={**tree, "Nodes": definitions},
         start=topology.start,
         families=families,
         buckets={text(output, "Bucket") for output in outputs.values() if output},
@@ -79,18 +98,29 @@ def object_patterns(nodes: Iterable[Node]) -> dict[str, str]:
     return {node.name: text(child(node.operation, "Output"), "Object") for node in nodes}
 
 
-def _resolved(node: Node, block: str, find_template: FindTemplate, faults: list[str]) -> Tree:
-    """The node's `Operation` with the template's body in its block; the template wins."""
-    template_id = text(node.operation, "TemplateId")
-    if not template_id:
-        return node.operation
-    template = find_template(template_id)
-    if template is None:
-        raise TemplateNotFoundError(template_id)
-    tag, body = template
-    if tag != node.type:
-        faults.append(f"{node.name}: template {template_id} is for {tag}, not for {node.type}")
-    return {**node.operation, block: body}
+def _resolved(
+    node: Node, operation: Operation[object], find_template: FindTemplate, faults: list[str]
+) -> Tree:
+    """The node's `Operation` with each template's body in its block; templates win."""
+    wanted = [("TemplateId", operation.template_tag or node.type, operation.block)]
+    if node.type in _ENCODING:
+        wanted.append(("TranscodeTemplateId", "Transcode", "Transcode"))
+    resolved = dict(node.operation)
+    wanted.append((_MARK_LEAF, _MARK, _MARK))
+    for leaf, tag, block in wanted:
+        ids = list(texts(node.operation, leaf))
+        bodies = []
+        for template_id in ids if leaf == _MARK_LEAF else ids[:1]:
+            template = find_template(template_id)
+            if template is None:
+                raise TemplateNotFoundError(template_id)
+            if template[0] != tag:
+                fault = f"template {template_id} is for {template[0]}, not for {tag}"
+                faults.append(f"{node.name}: {fault}")
+            bodies.append(template[1])
+        if bodies:
+            resolved[block] = bodies[0] if len(bodies) == 1 else [*bodies]
+    return resolved
 
 
 def _faults(node: Node, operation: Operation[object], tree: Tree) -> list[str]:

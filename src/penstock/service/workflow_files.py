@@ -9,8 +9,8 @@
         output: thumbs/${InputPath}/${InputName}.${Ext}
 
 `params` are the operation's own under the vendor's names; `template` names a stored template in
-their place. `after` names the node or nodes before, `Start` by default. `output` is a key
-pattern, or a mapping of them (`Object`, `SpriteObject`).
+their place, and `when` the expression of a Condition. `after` names the node or nodes before,
+`Start` by default. `output` is a key pattern, or a mapping of them (`Object`, `SpriteObject`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,18 +18,22 @@ from dataclasses import dataclass, replace
 
 import yaml
 
+from penstock.domain.condition_parser import parse_condition
+from penstock.domain.decision_nodes import CONDITION
 from penstock.domain.errors import InvalidArgumentError
+from penstock.domain.packages import node_settings
 from penstock.domain.refusals import TemplateNotFoundError
 from penstock.domain.requests import name_faults
-from penstock.domain.trees import Tree, Value
+from penstock.domain.trees import Tree, Value, child
+from penstock.domain.trees import text as text_of
 from penstock.domain.watching import WatchedTree
 from penstock.domain.workflows import END, START, parse_topology
-from penstock.operations.registry import OPERATIONS, find
+from penstock.operations.registry import absence, available, find
 from penstock.service.topologies import check_topology
 
 _FILE_KEYS = {"name", "input", "nodes"}
 _INPUT_KEYS = {"extensions", "prefix"}
-_NODE_KEYS = {"type", "params", "template", "after", "output"}
+_NODE_KEYS = {"type", "params", "template", "after", "output", "when"}
 _RESERVED = {START, END}
 
 
@@ -133,11 +137,12 @@ class _Reader:
 
         The vendor ignores them; a person who wrote a file wants to know.
         """
-        for node in parse_topology(topology).nodes:
+        nodes = parse_topology(topology).nodes
+        for node in nodes:
             operation = find(node.type)
             if operation is None or node.name not in self._params:
                 continue
-            watched = WatchedTree(node.operation)
+            watched = WatchedTree(node_settings(node, nodes))
             operation.parse(watched)
             for path in watched.unknown_names():
                 if path[0] == operation.block and path[1:]:
@@ -179,8 +184,8 @@ class _Reader:
         if "type" not in parts:
             self._fault(node, f"{name}: type must be given")
         elif operation is None:
-            offered = ", ".join(sorted(one.tag for one in OPERATIONS))
-            self._fault(parts["type"], f"{name}: there is no operation {type_!r}; use {offered}")
+            offered = ", ".join(sorted(one.tag for one in available()))
+            self._fault(parts["type"], f"{name}: {absence(type_)}; use {offered}")
         tree: dict[str, Value] = {}
         if "template" in parts:
             tree["TemplateId"] = template_id = self._text(parts["template"])
@@ -188,10 +193,26 @@ class _Reader:
         if "params" in parts and operation is not None:
             tree[operation.block] = self._value(parts["params"])
             self._params[name] = parts["params"]
+        if "when" in parts and type_ == CONDITION and not tree:
+            tree[CONDITION] = {"Express": self._text(parts["when"])}
+        elif "when" in parts:
+            where = f"nodes of type {CONDITION}, in place of params and template"
+            self._fault(parts["when"], f"{name}: when belongs to {where}")
+        if type_ == CONDITION and (place := parts.get("when") or parts.get("params")):
+            self._check_condition(name, place, tree)
         if "output" in parts:
             output = self._value(parts["output"])
             tree["Output"] = output if isinstance(output, Mapping) else {"Object": output}
         return {"Type": type_, "Operation": tree}
+
+    def _check_condition(self, name: str, place: yaml.Node, tree: Tree) -> None:
+        """Unlike on the wire, the expression of a condition must be one of our grammar."""
+        express = text_of(child(tree, CONDITION), "Express")
+        try:
+            parse_condition(express)
+        except InvalidArgumentError as error:
+            if express:  # the operation asks for one that is missing
+                self._fault(place, f"{name}: {error}")
 
     def _connect(self, name: str, node: yaml.Node, after: dict[str, list[str]]) -> None:
         if not isinstance(node, yaml.MappingNode):

@@ -1,6 +1,6 @@
 """Workflows: create, update, activate, delete, list."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from penstock.domain.errors import ActiveWorkflowError, InvalidArgumentError
@@ -14,7 +14,7 @@ from penstock.service.buckets import BucketService, check_open, queue_ids
 from penstock.service.templates import find_template
 from penstock.service.topologies import CheckedTopology, check_topology
 from penstock.state import workflows
-from penstock.state.database import Database, Transaction
+from penstock.state.database import Database, Transaction, lock_bucket
 
 
 class WorkflowService:
@@ -28,7 +28,14 @@ class WorkflowService:
         now_ms: Callable[[], int],
         new_id: Callable[[str], str],
         quotas: Quotas = DEFAULT_QUOTAS,
+        functions: Collection[str] | None = None,
     ) -> None:
+        """Take what it needs.
+
+        Args:
+            functions: Names of the functions that nodes may call; None leaves them unchecked.
+        """
+        self._functions = functions
         self._database = database
         self._quotas = quotas
         self._buckets = buckets
@@ -57,6 +64,7 @@ class WorkflowService:
         )
         self._check(workflow)
         with self._database.write() as transaction:
+            lock_bucket(transaction, bucket)
             count = workflows.count_workflows(transaction, bucket)
             if is_reached(count, self._quotas.workflows):
                 message = f"bucket {bucket!r} has {count} workflows, the most it may have"
@@ -155,7 +163,9 @@ class WorkflowService:
         faults = [*name_faults(workflow.name), *start_faults(start)]
         with self._database.read() as transaction:
             try:
-                checked = check(transaction, workflow.bucket, workflow.topology)
+                checked = check(
+                    transaction, workflow.bucket, workflow.topology, functions=self._functions
+                )
             except InvalidArgumentError as error:
                 raise InvalidArgumentError(*faults, *error.faults) from error
             check_open(transaction, workflow.bucket, checked.families)
@@ -164,7 +174,13 @@ class WorkflowService:
             raise InvalidArgumentError(*faults)
 
 
-def check(transaction: Transaction, bucket: str, topology: Tree) -> CheckedTopology:
+def check(
+    transaction: Transaction,
+    bucket: str,
+    topology: Tree,
+    *,
+    functions: Collection[str] | None = None,
+) -> CheckedTopology:
     """Check a topology and resolve its templates: a bucket's own, and the built-in ones.
 
     Raises:
@@ -176,4 +192,4 @@ def check(transaction: Transaction, bucket: str, topology: Tree) -> CheckedTopol
         template = find_template(transaction, bucket, template_id)
         return None if template is None else (template.tag, template.body)
 
-    return check_topology(topology, find)
+    return check_topology(topology, find, functions=functions)

@@ -5,9 +5,10 @@ holder that lost its claim changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, insert, select, tuple_, update
+from sqlalchemy import Row, insert, select, tuple_, update
 
 from penstock.domain.chunks import Chunk
 from penstock.domain.states import CHUNK_TABLE, ChunkEvent, ChunkState, move, sources
@@ -72,6 +73,7 @@ def lease_next_chunk(
         .where(chunks.c.job == job, chunks.c.state == str(ChunkState.PLANNED))
         .order_by(chunks.c.number)
         .limit(1)
+        .with_for_update(skip_locked=True)
     ).first()
     if row is None:
         return None
@@ -92,6 +94,18 @@ def lease_next_chunk(
         update(chunks).where(chunks.c.job == job, chunks.c.number == chunk.number).values(changed)
     )
     return _chunk(row, **{**changed, "state": ChunkState.LEASED})
+
+
+def count_last_objects(transaction: Transaction, job: int, *, most_chunks: int) -> int | None:
+    """How many objects of a job are planned and not at work; None for more chunks than that."""
+    sizes = transaction.execute(
+        select(chunks.c.size)
+        .where(chunks.c.job == job, chunks.c.state == str(ChunkState.PLANNED))
+        .order_by(chunks.c.number)
+        .limit(most_chunks + 1)
+    ).scalars()
+    found = list(sizes)
+    return None if len(found) > most_chunks else sum(found)
 
 
 def packed_objects(transaction: Transaction, job: int, origin: int) -> bytes:
@@ -124,6 +138,18 @@ def seal_chunk_if_leased(
     return bool(won)
 
 
+def cut_chunk_if_leased(transaction: Transaction, chunk: Chunk, size: int) -> Chunk | None:
+    """Make a leased chunk end behind `size` objects; None when the lease was lost.
+
+    The rest becomes a planned chunk of its own.
+    """
+    won = transaction.execute(update(chunks).where(*_held(chunk)).values(size=size)).rowcount
+    if not won:
+        return None
+    _insert_piece(transaction, chunk, chunk.start + size, chunk.size - size)
+    return replace(chunk, size=size)
+
+
 def release_chunk_if_leased(
     transaction: Transaction, chunk: Chunk, *, is_attempt: bool, is_cut: bool = False
 ) -> bool:
@@ -151,23 +177,21 @@ def release_chunk_if_leased(
 def release_leased_chunks(transaction: Transaction, job: int) -> int:
     """Give back every leased chunk of a job whose engine is gone; how many objects they hold."""
     leased = [chunks.c.job == job, chunks.c.state == str(ChunkState.LEASED)]
-    objects = transaction.execute(select(func.sum(chunks.c.size)).where(*leased)).scalar()
-    transaction.execute(
+    released = (
         update(chunks)
         .where(*leased)
         .values(state=str(ChunkState.PLANNED), attempts=chunks.c.attempts - 1)
     )
-    return int(objects or 0)
+    return sum(transaction.scalars(released.returning(chunks.c.size)))
 
 
 def cancel_planned_chunks(transaction: Transaction, job: int, now_ms: int) -> int:
     """Close every planned chunk of a job unrun; how many objects they hold."""
     planned = [chunks.c.job == job, chunks.c.state.in_(_words(ChunkEvent.CANCEL))]
-    objects = transaction.execute(select(func.sum(chunks.c.size)).where(*planned)).scalar()
-    transaction.execute(
+    cancelled = (
         update(chunks).where(*planned).values(state=str(ChunkState.CANCELLED), ended_ms=now_ms)
     )
-    return int(objects or 0)
+    return sum(transaction.scalars(cancelled.returning(chunks.c.size)))
 
 
 def save_progress(transaction: Transaction, chunk: Chunk, progress: float) -> None:

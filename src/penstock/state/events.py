@@ -160,6 +160,7 @@ def delete_ended_events(transaction: Transaction, *, before_ms: int, most: int) 
         .where(events.c.ended_ms < before_ms)
         .order_by(events.c.ended_ms)
         .limit(most)
+        .with_for_update(skip_locked=True)
     )
     return transaction.execute(delete(events).where(events.c.number.in_(old))).rowcount
 
@@ -184,7 +185,8 @@ def _waiting_positions(
             events.c.chunk == first.chunk,
             events.c.position.between(min(positions), max(positions)),
         )
-        .distinct()
+        .order_by(events.c.number)
+        .with_for_update()  # one that ends at this moment would not free what is queued behind it
     )
     for (position,) in rows:
         yield first.job, first.chunk, position

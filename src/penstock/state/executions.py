@@ -6,8 +6,7 @@ from sqlalchemy import select, tuple_
 
 from penstock.domain.records import ExecutionRow
 from penstock.domain.states import ExecutionState
-from penstock.state.database import Transaction
-from penstock.state.schema import executions
+from penstock.state.database import Transaction, executions_of
 
 _PAGE = 200
 
@@ -16,6 +15,7 @@ def find_execution(
     transaction: Transaction, job: int, chunk: int, position: int
 ) -> ExecutionRow | None:
     """The recorded execution at an address; None while it has not ended."""
+    executions = executions_of(transaction, job)
     row = transaction.execute(
         select(executions).where(
             executions.c.job == job,
@@ -42,6 +42,7 @@ def recorded_executions(
         states: Only these; empty for all.
         object_key: Only of this object; empty for all.
     """
+    executions = executions_of(transaction, job)
     address = tuple_(executions.c.chunk, executions.c.position)
     order = (executions.c.chunk, executions.c.position)
     query = select(executions).where(executions.c.job == job)

@@ -1,11 +1,13 @@
 """Queries of jobs. Every change is a compare-and-set that tells whether it won."""
 
 import json
-from dataclasses import asdict, fields
+from collections.abc import Iterable
+from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Row, bindparam, func, insert, select, update
 
+from penstock.domain.errors import LeaseLostError
 from penstock.domain.jobs import (
     Counters,
     InputKind,
@@ -17,12 +19,15 @@ from penstock.domain.jobs import (
 from penstock.domain.requests import JobQuery
 from penstock.domain.selection import ObjectFilter
 from penstock.domain.states import JOB_TABLE, JobEvent, JobState, is_final, move, sources
-from penstock.state.database import Transaction
+from penstock.state.database import Transaction, place_job
 from penstock.state.schema import jobs
 
 _ADD_COUNTERS = (
     update(jobs)
-    .where(jobs.c.number == bindparam("job"))
+    .where(
+        jobs.c.number == bindparam("job"),
+        jobs.c.epoch == func.coalesce(bindparam("claim", type_=BigInteger), jobs.c.epoch),
+    )
     .values(
         seconds_per_object=func.coalesce(bindparam("speed"), jobs.c.seconds_per_object),
         **{
@@ -31,6 +36,15 @@ _ADD_COUNTERS = (
         },
     )
 )
+
+_CHANGING = [
+    jobs.c[name]
+    for name in (
+        *("number", "is_dry_run", "state", "code", "message", "started_ms", "ended_ms"),
+        *("cancel_requested_ms", "cursor", "is_expanded", "seconds_per_object", "epoch"),
+        *(field.name for field in fields(Counters)),
+    )
+]
 
 
 def insert_job(transaction: Transaction, job: Job) -> int:
@@ -49,6 +63,7 @@ def insert_job(transaction: Transaction, job: Job) -> int:
         "filter": json.dumps(asdict(job.filter), default=sorted),
         "queue_ids": json.dumps(job.queue_ids),
         "priority": job.priority,
+        "weight": job.weight,
         "is_dry_run": int(job.is_dry_run),
         "request_digest": job.request_digest,
         "state": str(job.state),
@@ -56,7 +71,8 @@ def insert_job(transaction: Transaction, job: Job) -> int:
         "message": job.message,
         "created_ms": job.created_ms,
     }
-    result = transaction.execute(insert(jobs).values(values))
+    place = place_job(transaction, is_single=job.input.kind is InputKind.OBJECT)
+    result = transaction.execute(insert(jobs).values(values | place))
     (number,) = result.inserted_primary_key or (0,)
     return int(number)
 
@@ -64,7 +80,7 @@ def insert_job(transaction: Transaction, job: Job) -> int:
 def find_job(transaction: Transaction, number: int) -> Job | None:
     """The job of that number."""
     row = transaction.execute(select(jobs).where(jobs.c.number == number)).first()
-    return None if row is None else _job(row)
+    return None if row is None else job_of_row(row)
 
 
 def find_job_by_id(transaction: Transaction, bucket: str, job_id: str) -> Job | None:
@@ -72,7 +88,7 @@ def find_job_by_id(transaction: Transaction, bucket: str, job_id: str) -> Job | 
     row = transaction.execute(
         select(jobs).where(jobs.c.id == job_id, jobs.c.bucket == bucket)
     ).first()
-    return None if row is None else _job(row)
+    return None if row is None else job_of_row(row)
 
 
 def find_open_job_by_digest(transaction: Transaction, digest: str) -> Job | None:
@@ -83,7 +99,7 @@ def find_open_job_by_digest(transaction: Transaction, digest: str) -> Job | None
         .order_by(jobs.c.number.desc())
         .limit(1)
     ).first()
-    return None if row is None else _job(row)
+    return None if row is None else job_of_row(row)
 
 
 def list_jobs(transaction: Transaction, query: JobQuery) -> list[Job]:
@@ -107,15 +123,20 @@ def list_jobs(transaction: Transaction, query: JobQuery) -> list[Job]:
         matching.append(beyond if query.is_ascending else jobs.c.number < query.after)
     order = jobs.c.number.asc() if query.is_ascending else jobs.c.number.desc()
     rows = transaction.execute(select(jobs).where(*matching).order_by(order).limit(query.limit))
-    return [_job(row) for row in rows]
+    return [job_of_row(row) for row in rows]
 
 
-def list_open_jobs(transaction: Transaction) -> list[Job]:
-    """Every job that has not ended, oldest first."""
+def refresh_jobs(transaction: Transaction, held: Iterable[Job]) -> dict[int, Job]:
+    """Jobs as they are now, by number; without those that ended or were claimed anew.
+
+    What never changes about a job is not read again.
+    """
+    before = {job.number: job for job in held}
     rows = transaction.execute(
-        select(jobs).where(jobs.c.ended_ms.is_(None)).order_by(jobs.c.number)
+        select(*_CHANGING).where(jobs.c.number.in_(before), jobs.c.ended_ms.is_(None))
     )
-    return [_job(row) for row in rows]
+    found = {row.number: replace(before[row.number], **_changing(row)) for row in rows}
+    return {number: job for number, job in found.items() if job.epoch == before[number].epoch}
 
 
 def list_open_jobs_of_bucket(transaction: Transaction, bucket: str) -> list[Job]:
@@ -125,7 +146,7 @@ def list_open_jobs_of_bucket(transaction: Transaction, bucket: str) -> list[Job]
         .where(jobs.c.ended_ms.is_(None), jobs.c.bucket == bucket)
         .order_by(jobs.c.number)
     )
-    return [_job(row) for row in rows]
+    return [job_of_row(row) for row in rows]
 
 
 def count_open_batches(transaction: Transaction, bucket: str) -> int:
@@ -165,7 +186,7 @@ def move_job(
     code: str = "Success",
     message: str = "",
 ) -> bool:
-    """Move a job through the table; False when it was no longer in the state it was read in."""
+    """Move a job through the table; False when its state or claim is not as it was read."""
     state = move(JOB_TABLE, job.state, event)
     values: dict[str, object] = {"state": str(state), "code": code, "message": message}
     if event is JobEvent.START:
@@ -175,7 +196,11 @@ def move_job(
     return bool(
         transaction.execute(
             update(jobs)
-            .where(jobs.c.number == job.number, jobs.c.state == str(job.state))
+            .where(
+                jobs.c.number == job.number,
+                jobs.c.state == str(job.state),
+                jobs.c.epoch == job.epoch,
+            )
             .values(values)
         ).rowcount
     )
@@ -195,34 +220,6 @@ def request_cancel(transaction: Transaction, number: int, now_ms: int) -> bool:
             .values(cancel_requested_ms=now_ms)
         ).rowcount
     )
-
-
-def lease_job_if_free(
-    transaction: Transaction, number: int, owner: str, *, now_ms: int, until_ms: int
-) -> bool:
-    """Claim a job, or extend a claim; False while another engine holds it."""
-    return bool(
-        transaction.execute(
-            update(jobs)
-            .where(
-                jobs.c.number == number,
-                jobs.c.ended_ms.is_(None),
-                or_(
-                    jobs.c.lease_owner == owner,
-                    and_(jobs.c.lease_owner != owner, jobs.c.lease_until_ms < now_ms),
-                ),
-            )
-            .values(lease_owner=owner, lease_until_ms=until_ms)
-        ).rowcount
-    )
-
-
-def release_jobs(transaction: Transaction, owner: str | None = None) -> None:
-    """Give up the claims of an engine; of every engine when no owner is named."""
-    matching = [jobs.c.lease_until_ms > 0]
-    if owner is not None:
-        matching.append(jobs.c.lease_owner == owner)
-    transaction.execute(update(jobs).where(*matching).values(lease_owner="", lease_until_ms=0))
 
 
 def save_expansion(
@@ -248,15 +245,29 @@ def take_chunk_numbers(transaction: Transaction, number: int, count: int) -> int
 
 
 def add_counters(
-    transaction: Transaction, number: int, changes: Counters, *, speed: float | None = None
+    transaction: Transaction,
+    number: int,
+    changes: Counters,
+    *,
+    speed: float | None = None,
+    epoch: int | None = None,
 ) -> None:
     """Add to (or take from) the counters of a job.
 
+    Every change that an engine makes to a job passes here, so this is where an engine that lost
+    its claim is kept out.
+
     Args:
         speed: The job's measured seconds per object, to be kept beside; None leaves it.
+        epoch: The claim under which an engine does so; None for whoever needs none.
+
+    Raises:
+        LeaseLostError: The job has been claimed anew since.
     """
     amounts = {f"add_{name}": amount for name, amount in asdict(changes).items()}
-    transaction.execute(_ADD_COUNTERS, {"job": number, "speed": speed, **amounts})
+    values = {"job": number, "speed": speed, "claim": epoch, **amounts}
+    if not transaction.execute(_ADD_COUNTERS, values).rowcount:
+        raise LeaseLostError(number)
 
 
 def confirm_dry_run(transaction: Transaction, number: int) -> None:
@@ -264,7 +275,8 @@ def confirm_dry_run(transaction: Transaction, number: int) -> None:
     transaction.execute(update(jobs).where(jobs.c.number == number).values(is_dry_run=0))
 
 
-def _job(row: Row[Any]) -> Job:
+def job_of_row(row: Row[Any]) -> Job:
+    """A job out of all its columns."""
     filters = json.loads(row.filter)
     if filters["extensions"] is not None:
         filters["extensions"] = frozenset(filters["extensions"])
@@ -281,19 +293,28 @@ def _job(row: Row[Any]) -> Job:
         filter=ObjectFilter(**filters),
         queue_ids=tuple(json.loads(row.queue_ids)),
         priority=row.priority,
-        is_dry_run=bool(row.is_dry_run),
+        weight=row.weight,
         request_digest=row.request_digest,
-        state=JobState(row.state),
-        code=row.code,
-        message=row.message,
         created_ms=row.created_ms,
-        started_ms=row.started_ms,
-        ended_ms=row.ended_ms,
-        cancel_requested_ms=row.cancel_requested_ms,
-        cursor=row.cursor,
-        is_expanded=bool(row.is_expanded),
-        seconds_per_object=row.seconds_per_object,
-        counters=Counters(
+        **_changing(row),
+    )
+
+
+def _changing(row: Row[Any]) -> dict[str, Any]:
+    """The fields of a job that change while it is open."""
+    return {
+        "is_dry_run": bool(row.is_dry_run),
+        "state": JobState(row.state),
+        "code": row.code,
+        "message": row.message,
+        "started_ms": row.started_ms,
+        "ended_ms": row.ended_ms,
+        "cancel_requested_ms": row.cancel_requested_ms,
+        "cursor": row.cursor,
+        "is_expanded": bool(row.is_expanded),
+        "seconds_per_object": row.seconds_per_object,
+        "epoch": row.epoch,
+        "counters": Counters(
             total=row.total,
             succeeded=row.succeeded,
             failed=row.failed,
@@ -302,4 +323,4 @@ def _job(row: Row[Any]) -> Job:
             waiting=row.waiting,
             running=row.running,
         ),
-    )
+    }

@@ -4,20 +4,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from penstock.domain.resources import Queue, Template
-from penstock.state.database import Transaction
+from penstock.state.database import Transaction, insert_if_free, insert_or_update
 from penstock.state.schema import buckets, queues, templates
 
 
 def bind_bucket(transaction: Transaction, name: str, url: str, now_ms: int) -> None:
     """Bind a bucket name to a storage URL, in place of an earlier one."""
-    changed = transaction.execute(
-        update(buckets).where(buckets.c.name == name).values(url=url)
-    ).rowcount
-    if not changed:
-        transaction.execute(insert(buckets).values(name=name, url=url, created_ms=now_ms))
+    values = {"name": name, "url": url, "created_ms": now_ms}
+    insert_or_update(transaction, buckets, values, changed="url")
 
 
 def bucket_url(transaction: Transaction, name: str) -> str | None:
@@ -33,15 +30,7 @@ def list_buckets(transaction: Transaction) -> list[tuple[str, str, int]]:
 
 def insert_template_if_name_free(transaction: Transaction, template: Template) -> bool:
     """Store a template; False when the bucket has another of that name."""
-    taken = transaction.execute(
-        select(templates.c.id).where(
-            templates.c.bucket == template.bucket, templates.c.name == template.name
-        )
-    ).scalar()
-    if taken is not None:
-        return False
-    transaction.execute(insert(templates).values(_template_values(template)))
-    return True
+    return insert_if_free(transaction, templates, _template_values(template))
 
 
 def replace_template_if_name_free(transaction: Transaction, template: Template) -> bool:
@@ -97,15 +86,7 @@ def delete_template(transaction: Transaction, bucket: str, template_id: str) -> 
 
 def insert_queue_if_missing(transaction: Transaction, queue: Queue) -> None:
     """Store a queue unless the bucket has one of that family and category."""
-    taken = transaction.execute(
-        select(queues.c.id).where(
-            queues.c.bucket == queue.bucket,
-            queues.c.family == queue.family,
-            queues.c.category == queue.category,
-        )
-    ).scalar()
-    if taken is None:
-        transaction.execute(insert(queues).values(_queue_values(queue)))
+    insert_if_free(transaction, queues, _queue_values(queue))
 
 
 def replace_queue(transaction: Transaction, queue: Queue) -> None:

@@ -7,6 +7,7 @@ unseen; `tests/house` compares them with the enums.
 from collections.abc import Iterable
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    event,
     text,
 )
 
@@ -35,6 +37,7 @@ from penstock.domain.states import (
 metadata = MetaData()
 
 BigNumber = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+SortedText = Text().with_variant(Text(collation="C"), "postgresql")  # as SQLite: by its bytes
 
 
 def _one_of(column: str, words: Iterable[str]) -> str:
@@ -44,7 +47,7 @@ def _one_of(column: str, words: Iterable[str]) -> str:
 buckets = Table(
     "buckets",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", SortedText, primary_key=True),
     Column("url", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
 )
@@ -52,7 +55,7 @@ buckets = Table(
 services = Table(  # what is open on a bucket: `ci`, once it is bound, and service families
     "services",
     metadata,
-    Column("bucket", Text, primary_key=True),
+    Column("bucket", SortedText, primary_key=True),
     Column("service", Text, primary_key=True),
     Column("opened_ms", BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -141,6 +144,7 @@ jobs = Table(
     Column("filter", Text, nullable=False),
     Column("queue_ids", Text, nullable=False),
     Column("priority", Integer, nullable=False),
+    Column("weight", Integer, nullable=False, server_default="1"),
     Column("is_dry_run", SmallInteger, nullable=False),
     Column("request_digest", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -162,6 +166,7 @@ jobs = Table(
     Column("waiting", BigInteger, nullable=False, server_default="0"),
     Column("running", BigInteger, nullable=False, server_default="0"),
     Column("lease_owner", Text, nullable=False, server_default=""),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
     Column("lease_until_ms", BigInteger, nullable=False, server_default="0"),
     CheckConstraint(_one_of("type", JobType), name="job_type"),
     CheckConstraint(_one_of("state", JobState), name="job_state"),
@@ -184,7 +189,27 @@ jobs = Table(
         postgresql_where=text("ended_ms IS NULL"),
     ),
     Index("jobs_by_digest", "request_digest", "number"),  # the same command line again
+    Index(  # jobs that have been kept long enough
+        "jobs_ended",
+        "ended_ms",
+        sqlite_where=text("ended_ms IS NOT NULL"),
+        postgresql_where=text("ended_ms IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,  # a number is part of ids: never used again
+)
+
+dropped_jobs = Table(  # gone for everybody; what they leave behind is removed step by step
+    "dropped_jobs",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("dropped_ms", BigInteger, nullable=False),
+)
+
+agreements = Table(  # what every server of a database must have alike, as digests
+    "agreements",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
 )
 
 chunks = Table(
@@ -242,6 +267,16 @@ executions = Table(
     sqlite_with_rowid=False,
 )
 
+# On PostgreSQL this table stays empty, and its children hold the rows: one for all jobs over a
+# single object, and one for each other job, which is made and dropped with it (`_postgres`).
+event.listen(
+    executions,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]  # the library's own
+        "CREATE TABLE executions_shared (PRIMARY KEY (job, chunk, position)) INHERITS (executions)"
+    ).execute_if(dialect="postgresql"),
+)
+
 events = Table(
     "events",
     metadata,
@@ -251,7 +286,7 @@ events = Table(
     Column("position", Integer, nullable=False),
     Column("node", Integer, nullable=False),  # 0 for the end of the execution
     Column("url", Text, nullable=False),
-    Column("target", Text, nullable=False),  # scheme, host and port of the URL
+    Column("target", SortedText, nullable=False),  # scheme, host and port of the URL
     Column("format", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),

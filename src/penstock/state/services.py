@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 
-from penstock.state.database import Transaction
+from penstock.state.database import Transaction, insert_if_free
 from penstock.state.schema import services
 
 
@@ -23,10 +23,8 @@ class OpenService(NamedTuple):
 
 def open_service(transaction: Transaction, bucket: str, service: str, now_ms: int) -> bool:
     """Note that a service is open on a bucket; False when it was before."""
-    if service in open_services(transaction, bucket):
-        return False
-    transaction.execute(insert(services).values(bucket=bucket, service=service, opened_ms=now_ms))
-    return True
+    values = {"bucket": bucket, "service": service, "opened_ms": now_ms}
+    return insert_if_free(transaction, services, values)
 
 
 def close_service(transaction: Transaction, bucket: str, service: str) -> bool:

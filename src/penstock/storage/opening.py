@@ -34,6 +34,18 @@ def open_store(url: str) -> ObjectStore:
     raise InvalidArgumentError(fault)
 
 
+def folder_of(url: str) -> Path | None:
+    """The folder that a storage URL names; None where it names no folder.
+
+    Raises:
+        InvalidArgumentError: The URL is malformed.
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        return _check_path(url)
+    return _check_path(_path_of(url)) if scheme.lower() == "file" else None
+
+
 def _path_of(url: str) -> str:
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from penstock.domain.executions import OutputObject
+from penstock.domain.executions import NodeOutcome, OutputObject
 from penstock.domain.states import ExecutionState
 from penstock.domain.trees import text
 from penstock.domain.views import Execution, NodeView
@@ -71,7 +71,7 @@ def encode_task(
         "CreateTime": time(execution.created_ms),
         "StartTime": time(outcome.started_ms),
         "EndTime": time(outcome.ended_ms),
-        "State": ExecutionState.CANCEL if is_skipped else outcome.state,
+        "State": ExecutionState.CANCEL if is_skipped else _state_of(outcome),
         "Code": outcome.code,
         "Message": outcome.message,
     }
@@ -82,8 +82,37 @@ def encode_task(
         encoded["ResultInfo"] = _encode_results(outcome.outputs, region)
     if "MediaInfo" in outcome.facts and not outcome.outputs:
         encoded["FileInfo"] = [_encode_file(execution.object_key, outcome.facts["MediaInfo"])]
-    encoded.update({name: value for name, value in outcome.facts.items() if name != "MediaInfo"})
+    if "JudgementResult" in outcome.facts:
+        encoded["JudgementInfo"] = _encode_judgements(execution, outcome, region)
+    told = {"MediaInfo", "JudgementResult"}
+    encoded.update({name: value for name, value in outcome.facts.items() if name not in told})
     return encoded
+
+
+def _state_of(outcome: NodeOutcome) -> str:
+    """Its state; the vendor's word where a condition was true of some inputs and not of all."""
+    judged = {entry["State"] for entry in outcome.facts.get("JudgementResult", ())}
+    is_split = outcome.state is ExecutionState.SUCCESS and len(judged) > 1
+    return "PartialSuccess" if is_split else outcome.state
+
+
+def _encode_judgements(
+    execution: Execution, outcome: NodeOutcome, region: str
+) -> dict[str, Content]:
+    """What a condition said of each of its inputs."""
+    buckets = {made.key: made.bucket for view in execution.nodes for made in view.outcome.outputs}
+    judgements: list[Content] = [
+        {
+            "ObjectName": entry["ObjectName"],
+            "ObjectUrl": _object_url(
+                buckets.get(entry["ObjectName"], execution.job.bucket), entry["ObjectName"], region
+            ),
+            "State": entry["State"],
+            "InputObjectInfo": entry["InputObjectInfo"],
+        }
+        for entry in outcome.facts["JudgementResult"]
+    ]
+    return {"ObjectCount": len(judgements), "JudgementResult": judgements}
 
 
 def _encode_results(outputs: Sequence[OutputObject], region: str) -> dict[str, Content]:
@@ -98,14 +127,18 @@ def _encode_results(outputs: Sequence[OutputObject], region: str) -> dict[str, C
 
 
 def _encode_result(output: OutputObject, region: str) -> dict[str, Content]:
-    path = quote(output.key.encode(errors="surrogateescape"))
     return {
         "ObjectName": output.key,
-        "ObjectUrl": f"http://{output.bucket}.cos.{region}.myqcloud.com/{path}",
+        "ObjectUrl": _object_url(output.bucket, output.key, region),
         "InputObjectName": output.input_key,
         "Code": "0",
         "Message": "",
     }
+
+
+def _object_url(bucket: str, key: str, region: str) -> str:
+    path = quote(key.encode(errors="surrogateescape"))
+    return f"http://{bucket}.cos.{region}.myqcloud.com/{path}"
 
 
 def _encode_file(key: str, facts: Mapping[str, Any]) -> dict[str, Content]:

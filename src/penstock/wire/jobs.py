@@ -1,7 +1,8 @@
 """Batch jobs on the wire (`wire.md` sections 2 and 3)."""
 
 from penstock.domain.errors import InvalidArgumentError
-from penstock.domain.jobs import InputKind, Job, JobType
+from penstock.domain.jobs import MOST_WEIGHT, InputKind, Job, JobType
+from penstock.domain.node_jobs import WITHOUT_INPUT
 from penstock.domain.operation_rules import OperationCheck, OperationRule
 from penstock.domain.requests import JobRequest, name_faults, read_input
 from penstock.domain.trees import Tree, child, text
@@ -34,6 +35,7 @@ def decode_job(bucket: str, tree: Tree, check: OperationCheck) -> JobRequest:
     interval = child(operation, "TimeInterval")
     start_ms = _read_time(interval, "Start", faults)
     end_ms = _read_time(interval, "End", faults)
+    weight = _read_weight(tree, faults)
     if faults:
         raise InvalidArgumentError(*faults)
     return JobRequest(
@@ -47,6 +49,7 @@ def decode_job(bucket: str, tree: Tree, check: OperationCheck) -> JobRequest:
         modified_from_ms=start_ms,
         modified_to_ms=end_ms,
         is_up_to_now=True,
+        weight=weight,
     )
 
 
@@ -91,10 +94,23 @@ def _read_time(interval: Tree, name: str, faults: list[str]) -> int | None:
         return None
 
 
+def _read_weight(tree: Tree, faults: list[str]) -> int:
+    """Penstock's own element: the vendor's batch jobs have no shares."""
+    value = text(tree, "Weight") or "1"
+    if value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MOST_WEIGHT:
+        return int(value)
+    faults.append(f"Weight must be a whole number from 1 to {MOST_WEIGHT}, not {value!r}")
+    return 1
+
+
 def _read_operation(
     operation: Tree, check: OperationCheck, faults: list[str]
 ) -> OperationRule | None:
     """The one operation of a job; None where it is wrong."""
+    if text(operation, "Tag") in WITHOUT_INPUT:
+        faults.append(
+            f"Operation.Tag must not be {text(operation, 'Tag')}, which reads no object of a batch"
+        )
     if "JobParam" not in operation:
         faults.append("Operation.JobParam must be given; it may be empty")
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.jobs import JobType
-from penstock.domain.node_jobs import MOST_OPERATIONS, NodeJobRequest
+from penstock.domain.node_jobs import MOST_OPERATIONS, WITHOUT_INPUT, NodeJobRequest
 from penstock.domain.operation_rules import OperationCheck, OperationRule
 from penstock.domain.states import ExecutionState
 from penstock.domain.trees import Tree, child, children, text
@@ -39,8 +39,9 @@ def decode_node_jobs(bucket: str, tree: Tree, check: OperationCheck) -> NodeJobR
     """
     source = child(tree, "Input")
     object_key, url = text(source, "Object").removeprefix("/"), text(source, "Url")
-    faults = [] if object_key or url else ["Input.Object must be given"]
     operations = list(children(tree, "Operation")) or [{}]
+    needs_input = any(_tag(tree, operation) not in WITHOUT_INPUT for operation in operations)
+    faults = ["Input.Object must be given"] if needs_input and not (object_key or url) else []
     if len(operations) > MOST_OPERATIONS:
         faults.append(f"Operation may stand at most {MOST_OPERATIONS} times")
     rules = list(_read_rules(tree, operations, check, faults))
@@ -55,7 +56,7 @@ def _read_rules(
     """The operations that are right; what is wrong with the others is noted."""
     shared = {name: tree[name] for name in _OUTER if name in tree}
     for number, operation in enumerate(operations, 1):
-        tag = text(operation, "Tag") or text(tree, "Tag")
+        tag = _tag(tree, operation)
         params = {name: value for name, value in operation.items() if name not in _NO_PARAMS}
         kept = {name: operation[name] for name in ("Output", *_ECHOED) if name in operation}
         echo: Tree = {"Tag": tag, "JobParam": params, **kept, **shared}
@@ -64,6 +65,10 @@ def _read_rules(
         except InvalidArgumentError as error:
             place = f"Operation {number}: " if len(operations) > 1 else ""
             faults += (f"{place}{fault}" for fault in error.faults)
+
+
+def _tag(tree: Tree, operation: Tree) -> str:
+    return text(operation, "Tag") or text(tree, "Tag")
 
 
 def encode_node_job(found: NodeJob, region: str) -> dict[str, Content]:
@@ -85,11 +90,19 @@ def encode_node_job(found: NodeJob, region: str) -> dict[str, Content]:
         "StartTime": job_time(outcome.started_ms),
         "EndTime": job_time(outcome.ended_ms),
         "QueueId": found.queue_id,
-        "Input": {"BucketId": job.bucket, "Region": region, "Object": execution.object_key},
+        "Input": _encode_input(found, region),
         "Operation": _encode_operation(found, region),
         "Workflow": _encode_workflow(found),
         "InventoryTriggerJobId": None if job.type is JobType.TRIGGER else job.id,
     }
+
+
+def _encode_input(found: NodeJob, region: str) -> Content:
+    """The object; left out where the job was made without one."""
+    key = found.execution.object_key
+    if not key:
+        return None
+    return {"BucketId": found.execution.job.bucket, "Region": region, "Object": key}
 
 
 def _encode_operation(found: NodeJob, region: str) -> dict[str, Content]:

@@ -8,8 +8,12 @@ from penstock.domain.errors import InvalidArgumentError
 from penstock.domain.operation_rules import OperationCheck, OperationRule
 from penstock.domain.trees import Tree, child, text
 
-# Two slips of the pen in the vendor's table of tags; clients copy from it.
-_MISSPELT = {"Animatin": "Animation", "VoiceSpearte": "VoiceSeparate"}
+# Slips of the pen in the vendor's tables of tags; clients copy from them.
+_MISSPELT = {
+    "Animatin": "Animation",
+    "SDR2HDR": "SDRtoHDR",
+    "VoiceSpearte": "VoiceSeparate",
+}
 _LEVELS = ("0", "1", "2")
 _USER_DATA = re.compile(r"[ -~]{0,1024}")
 _SPEED_QUEUE = "SpeedTranscoding"

@@ -2,12 +2,13 @@
 
 from importlib.resources import files
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
-from penstock.domain.errors import BackendError
+from penstock.domain.errors import DatabaseError
+from penstock.state import _postgres
 from penstock.state.schema import metadata
 
-HEAD = "0004"
+HEAD = "0006"
 _VERSION_TABLE = (  # as Alembic itself would make it
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
     "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
@@ -17,10 +18,13 @@ _VERSION_TABLE = (  # as Alembic itself would make it
 def upgrade(engine: Engine) -> None:
     """Make or migrate the tables; does nothing to a database that is up to date.
 
+    Of several processes that start together one does it, and the others wait.
+
     Raises:
-        BackendError: The database was written by a later version.
+        DatabaseError: The database was written by a later version.
     """
     with engine.begin() as connection:
+        _begin(connection)
         if "alembic_version" not in inspect(connection).get_table_names():
             metadata.create_all(connection)
             connection.execute(text(_VERSION_TABLE))
@@ -30,11 +34,14 @@ def upgrade(engine: Engine) -> None:
         migrate(engine)
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, to: str = "head") -> None:
     """Run every migration that the database has not seen.
 
+    Args:
+        to: The last one to run.
+
     Raises:
-        BackendError: It has seen one that this build does not know.
+        DatabaseError: It has seen one that this build does not know.
     """
     from alembic import command  # noqa: PLC0415  # 100 ms that a start without migration saves
     from alembic.config import Config  # noqa: PLC0415
@@ -44,9 +51,15 @@ def migrate(engine: Engine) -> None:
     folder = str(files("penstock.state.migrations"))
     config.set_main_option("script_location", folder.replace("%", "%%"))
     with engine.begin() as connection:
+        _begin(connection)
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as error:
             message = f"the database was written by a later version: {error}"
-            raise BackendError(message) from error
+            raise DatabaseError(message) from error
+
+
+def _begin(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        _postgres.begin_migration(connection)

@@ -1,0 +1,1 @@
+"""The colours that make up a picture, as an operation for Penstock."""
