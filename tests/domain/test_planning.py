@@ -93,7 +93,7 @@ def test_last_chunks_shrink_until_all_is_shared_out(
 ) -> None:
     """The last objects go out in ever smaller chunks, none below a quarter of a second."""
     size = leased_chunk_size(seconds)
-    taken = []
+    taken: list[int] = []
     while sum(taken) < left:
         rest = left - sum(taken)
         taken.append(min(rest, last_chunk_size(size, seconds, left=rest, sharers=sharers)))

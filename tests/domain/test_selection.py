@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.selection import ObjectFilter, ObjectInfo, extension_of
+from penstock.domain.selection import ObjectFilter, ObjectInfo, extension_of, showable
 from tests.factories import make_object
 
 
@@ -75,3 +75,20 @@ def test_filter_keeps_the_order(keys: list[str]) -> None:
 def test_extension_is_that_of_the_file_name(key: str, expected: str) -> None:
     """The extension follows the last dot of the name, unless the name begins with it."""
     assert extension_of(key) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("in/photo.jpg", "in/photo.jpg"),
+        ("图.jpg", "图.jpg"),
+        ("a\udce9b", r"a\udce9b"),
+        ("a\0b", r"a\x00b"),
+        ("图\0", r"图\x00"),
+        ("tab\tand\nline", "tab\tand\nline"),
+    ],
+)
+def test_showable_escapes_what_a_database_refuses(text: str, shown: str) -> None:
+    """Undecodable bytes and U+0000 become visible; everything else stays as it is."""
+    assert showable(text) == shown
+    assert showable(shown) == shown

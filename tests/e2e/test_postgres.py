@@ -308,3 +308,24 @@ def test_commands_tell_what_is_wrong_with_a_database(
     assert done.returncode == 2
     assert fault in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_bench_on_postgres_leaves_nothing_behind(postgres_url: str) -> None:
+    """The control plane is measured beside bare COPY, in a schema that is gone afterwards."""
+    command = [*PROGRAM, "bench", "control-plane", "--objects", "2000", "--workers", "1"]
+
+    done = subprocess.run(
+        [*command, "--database", postgres_url],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=JOB_SECONDS,
+    )
+
+    words = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert (words["objects"], words["database"]) == ("2,000", "PostgreSQL")
+    assert float(words["ratio"]) > 0
+    schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'penstock%'"
+    assert fetch(postgres_url, schemas) == (0,)
+    assert ended(postgres_url) == 0

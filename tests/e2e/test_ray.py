@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.media import clip, probe
+from tests.e2e.media import clip, look, picture, probe
 from tests.e2e.sdk import Cloud, counters, node, topology
-from tests.e2e.servers import Server
+from tests.e2e.servers import Server, s3_environment, s3_url
 from tests.e2e.test_kill import check_outputs, check_records, ended, fill, start_job
 from tests.ray_cluster import ENVIRONMENT, RayCluster, require_ray
+from tests.storage.servers import S3Server
 from tests.waiting import wait_until
 
 OBJECTS = 2000
@@ -159,5 +160,28 @@ def test_server_with_a_ray_of_its_own(tmp_path: Path, bucket: Path) -> None:
         check_all(server, bucket, start_job(server))
 
         assert server.terminate() == 0
+    finally:
+        server.kill()
+
+
+def test_server_with_a_ray_of_its_own_reaches_s3(tmp_path: Path, s3: S3Server) -> None:
+    """Workers of that Ray find the credentials of a store in the server's environment."""
+    require_ray()
+    server = Server(
+        tmp_path,
+        s3_url(s3, "input"),
+        environment=s3_environment(s3),
+        options=["--engine", "ray"],
+    )
+    server.start()
+    try:
+        cloud = Cloud(server.client())
+        for number in range(5):
+            cloud.put(f"in/{number}.png", picture(16, 16, seed=number))
+
+        detail = cloud.wait(start_job(server), seconds=JOB_SECONDS)
+
+        assert detail["Counters"] == counters(succeeded=5)
+        assert [look(cloud.get(key)) for key in cloud.keys("out/")] == [("PNG", (8, 8))] * 5
     finally:
         server.kill()

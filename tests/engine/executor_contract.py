@@ -30,7 +30,7 @@ def chunk_over(bucket: Path, *keys: str, number: int = 0, job: Job | None = None
 
 
 def hear(
-    executor: Executor, count: int, *, with_progress: bool = False, seconds: float = 20.0
+    executor: Executor, count: int, *, with_progress: bool = False, seconds: float = 60.0
 ) -> list[Report]:
     """So many reports of the executor."""
     found: list[Report] = []

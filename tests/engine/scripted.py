@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from penstock.domain.chunks import Chunk
+from penstock.domain.jobs import Job
 from penstock.domain.planning import unpack_objects
 from penstock.domain.selection import ObjectInfo
 from penstock.engine.executor import CutShort, GivenBack, Progressed, Report, WorkerDied
@@ -31,6 +32,7 @@ class ScriptedExecutor:
         self.places = places
         self.is_held = False
         self.at_once = 1
+        self.full: set[int] = set()
         self.handed: deque[Assignment] = deque()
         self.submitted: list[Assignment] = []
         self.cancelled: set[int] = set()
@@ -39,9 +41,13 @@ class ScriptedExecutor:
         self.asked_to_cut: list[Chunk] = []
         self._is_draining = False
 
-    def free_places(self, *, is_short: bool, is_single: bool = False) -> int:
+    def free_places(
+        self, *, is_short: bool, is_single: bool = False, job: Job | None = None
+    ) -> int:
         """Places that are not taken; short chunks get none of their own."""
         del is_short, is_single
+        if job is not None and job.number in self.full:
+            return 0
         return max(0, self.places - len(self.handed))
 
     def submit(self, assignment: Assignment) -> None:

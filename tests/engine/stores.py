@@ -61,9 +61,9 @@ class TroubleStore(FolderStore):
     """A folder whose keys say what happens to the process that reads them.
 
     `kill`: it is killed; `exit`: it ends itself; `break`: an error that nobody expects; `hang`:
-    it hears nothing any more; `gate`: it waits until the object `open` exists; `endless`: it reads
-    forever, but asks between the blocks whether to go on. The objects `hanging` and `waiting` tell
-    which process has come to a `hang` or a `gate`.
+    it hears nothing any more, `once`: the first time; `gate`: it waits until the object `open`
+    exists; `endless`: it reads forever, but asks between the blocks whether to go on. The objects
+    `hanging` and `waiting` tell which process has come to a `hang` or a `gate`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -78,6 +78,7 @@ class TroubleStore(FolderStore):
             "break": lambda: os.environ["NO_SUCH_ENTRY"],
             "hang": self._hang,
             "gate": self._wait_for_gate,
+            "once": self._hang_once,
         }
         name = key.partition(".")[0].partition("-")[0]
         trouble.get(name, lambda: None)()
@@ -91,6 +92,10 @@ class TroubleStore(FolderStore):
     def _hang(self) -> None:
         (self._folder / "hanging").write_text(str(os.getpid()))
         threading.Event().wait()
+
+    def _hang_once(self) -> None:
+        if not (self._folder / "hanging").exists():
+            self._hang()
 
     def _wait_for_gate(self) -> None:
         (self._folder / "waiting").write_text(str(os.getpid()))

@@ -178,6 +178,39 @@ def test_coordinator_measures_with_one_object_first(plant: Plant) -> None:
     assert sum(sizes) == 20
 
 
+def test_coordinator_shares_out_the_last_objects(plant: Plant) -> None:
+    """Towards the end of a job chunks shrink, so that no worker sits on what others could do."""
+    put(plant.bucket, *(f"{number:03}.bin" for number in range(100)))
+    job = plant.job()
+    executor = plant.executor(
+        lambda one: dataclasses.replace(plant.bench.run(one), seconds=one.chunk.size / 20)
+    )
+
+    plant.finish(plant.coordinator(executor), job)
+
+    sizes = [assignment.chunk.size for assignment in executor.submitted]
+    assert sum(sizes) == 100
+    assert max(sizes) > 20
+    assert max(sizes[-2:]) <= 5
+
+
+def test_coordinator_ends_a_job_with_its_last_chunk(plant: Plant) -> None:
+    """A job ends when its last chunk does, and not when the engine happens to look around."""
+    put(plant.bucket, *(f"{number}.bin" for number in range(4)))
+    job = plant.job()
+    executor = plant.executor()
+    executor.is_held = True
+    coordinator = plant.coordinator(executor)
+    plant.drive(coordinator, lambda: len(executor.handed) == 2, "chunks at work")
+    plant.drive(coordinator, lambda: stored(plant.database, job).is_expanded, "the plan")
+    coordinator._looked_at = float("inf")  # it will not be late for a look any more
+    executor.is_held = False
+
+    ended = plant.finish(coordinator, job)
+
+    assert ended.state is JobState.SUCCESS
+
+
 def test_coordinator_ends_a_job_of_nothing_with_a_message(plant: Plant) -> None:
     """A job that matched no object has succeeded, and says that it did nothing."""
     job = plant.job()
@@ -572,9 +605,9 @@ def test_coordinator_goes_on_with_the_rest_when_it_loses_one_job(plant: Plant) -
 
     executor.is_held = False
     plant.drive(coordinator, lambda: recorded(plant.database, kept), "the other's outcome")
+    plant.drive(coordinator, lambda: lost.number in executor.cancelled, "the loss")
 
     assert recorded(plant.database, lost) == []
-    assert lost.number in executor.cancelled
 
 
 def test_coordinator_records_an_outcome_that_is_refused_as_failed(plant: Plant) -> None:
@@ -647,6 +680,35 @@ def cut_to(outcome: Report, size: int) -> ChunkOutcome:
     """An outcome that ends behind its first objects."""
     assert isinstance(outcome, ChunkOutcome)
     return dataclasses.replace(outcome, done=size, rows=outcome.rows[:size])
+
+
+def test_coordinator_passes_over_a_job_without_a_place(plant: Plant) -> None:
+    """A job whose needs the cluster cannot meet now does not hold up the one behind it."""
+    put(plant.bucket, *(f"{number:02}.bin" for number in range(5)))
+    needy, modest = plant.job(number=1), plant.job(number=2)
+    executor = plant.executor()
+    executor.full = {needy.number}
+
+    ended = plant.finish(plant.coordinator(executor), modest)
+
+    assert ended.counters == Counters(total=5, succeeded=5)
+    assert {one.job.number for one in executor.submitted} == {modest.number}
+
+
+def test_coordinator_drains_without_its_database(plant: Plant, tmp_path: Path) -> None:
+    """A shutdown while nothing can be written still ends every worker."""
+    put(plant.bucket, "a.bin")
+    plant.job()
+    executor = plant.executor()
+    executor.is_held = True
+    coordinator = plant.coordinator(executor)
+    plant.drive(coordinator, lambda: executor.handed, "a chunk at work")
+    rename_table(tmp_path, "chunks", "hidden")
+
+    coordinator.stop()
+    coordinator.run()
+
+    assert executor.is_closed
 
 
 def test_coordinator_recovers_at_once_after_a_crash(plant: Plant) -> None:

@@ -1,6 +1,7 @@
 """Chunks on a real Ray: workers, nodes and the whole cluster die, and nothing is lost."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from penstock.domain.errors import InvalidArgumentError
-from penstock.engine.executor import GivenBack
+from penstock.engine import executor_ray
+from penstock.engine.executor import GivenBack, Progressed
 from penstock.engine.executor_ray import RayExecutor, RayOptions
 from penstock.engine.ray_process import session_of
 from penstock.engine.runner import ChunkOutcome
@@ -116,6 +118,25 @@ def test_ray_executor_gives_back_what_a_lost_node_ran(
         assert lost in [GivenBack(chunk=chunk.chunk) for chunk in chunks]
         assert isinstance(outcome, ChunkOutcome)
         await_places(executor, 1)
+
+
+def test_ray_executor_runs_a_late_object_twice(
+    cluster: RayCluster, scratch: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object that hangs on one node is run on another; its outcome comes once."""
+    monkeypatch.setattr(executor_ray, "LATE_SECONDS", 0.5)
+    with joined(cluster.address, scratch) as executor:
+        await_places(executor, 2)
+        chunk = chunk_over(bucket, "once.bin")
+        executor.submit(dataclasses.replace(chunk, expected_seconds=0.01))
+        at_work(bucket, "hanging")
+
+        (outcome,) = hear(executor, 1, seconds=START_SECONDS)
+
+        assert isinstance(outcome, ChunkOutcome)
+        assert [row.state for row in rows_of(outcome)] == ["Success"]
+        await_places(executor, 2)
+        assert not [one for one in executor.reports(0.5) if not isinstance(one, Progressed)]
 
 
 def test_ray_executor_survives_the_loss_of_the_head(

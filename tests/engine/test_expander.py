@@ -1,16 +1,16 @@
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from penstock.domain.errors import InventoryError, StoreError
+from penstock.domain.errors import DatabaseError, InventoryError, StoreError
 from penstock.domain.jobs import Job
 from penstock.domain.planning import FIRST_CHUNK, LARGEST_CHUNK, unpack_objects
 from penstock.domain.records import unpack_outcomes
 from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import ChunkState, ExecutionState
-from penstock.engine.batches import read_batches
+from penstock.engine.batches import Batch, Speed, read_batches
 from penstock.engine.expander import Expander, Expansion
 from penstock.state import chunks
 from penstock.state.database import Database
@@ -249,3 +249,24 @@ def test_expander_plans_two_seconds_of_measured_work(
     expand(database, job, ListSource([*make_objects(2 * LARGEST_CHUNK)]), clock)
 
     assert {chunk.size for chunk in unsealed(database, job)} == {size}
+
+
+def test_expander_waits_for_the_database(database: Database, clock: Clock) -> None:
+    """A database that fails costs time; the job goes on behind what was stored."""
+    job = store_job(database)
+    objects = make_objects(30)
+    failures = [DatabaseError("restarting"), DatabaseError("restarting")]
+
+    def read(job: Job, speed: Speed) -> Generator[Batch, None, None]:
+        if failures:
+            raise failures.pop()
+        yield from read_batches(ListSource([*objects]), job, speed)
+
+    expander = Expander(database, read, now_ms=clock)
+
+    expansion = expander.expand(
+        stored(database, job), is_stopped=lambda: False, planned=lambda: None
+    )
+
+    assert expansion == Expansion()
+    assert planned_keys(database, job) == [listed.key for listed in objects]

@@ -38,7 +38,7 @@ def label_words(values: dict[str, str]) -> str:
 def label_in(path: Path) -> dict[str, str]:
     """The label that a picture carries, read by Pillow."""
     with Image.open(path) as image:
-        info: dict[str, Any] = image.info
+        info: dict[Any, Any] = image.info
         xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
         if not xmp and image.format == "TIFF":
             xmp = image.getexif()[0x02BC]

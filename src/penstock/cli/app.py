@@ -157,13 +157,45 @@ def bench_control_plane(
         str, typer.Option("--engine", help="ray compares Ray with local workers.")
     ] = "local",
     ray_address: RayAddress = None,
+    memory_csv: Annotated[
+        Path | None, typer.Option(help="Write the memory over time as CSV; local engine only.")
+    ] = None,
 ) -> None:
     """Time a job that does nothing to many objects, beside the bare cost of its rows."""
     from penstock.cli.bench import control_plane  # noqa: PLC0415  # imported when called
 
     raise typer.Exit(
-        control_plane(objects, workers, database, engine=engine, ray_address=ray_address or "")
+        control_plane(
+            objects,
+            workers,
+            database,
+            engine=engine,
+            ray_address=ray_address or "",
+            memory_csv=memory_csv,
+        )
     )
+
+
+@bench.command("manifest")
+def bench_manifest(
+    rows: Annotated[int, typer.Option(min=1000, help="Objects of the inventory.")] = 1_000_000,
+    turns: Annotated[int, typer.Option(min=1, help="How often each way is taken.")] = 3,
+) -> None:
+    """Time the reading of an inventory beside DuckDB and `zcat | wc -l`."""
+    from penstock.cli.bench_manifest import manifest  # noqa: PLC0415  # imported when called
+
+    manifest(rows, turns)
+
+
+@bench.command("listing")
+def bench_listing(
+    files: Annotated[int, typer.Option(min=1000, help="Files of the folder.")] = 100_000,
+    turns: Annotated[int, typer.Option(min=1, help="How often each way is taken.")] = 3,
+) -> None:
+    """Time the listing of a folder beside a bare walk and obstore."""
+    from penstock.cli.bench_listing import listing  # noqa: PLC0415  # imported when called
+
+    listing(files, turns)
 
 
 @bench.command("operations")

@@ -13,6 +13,7 @@ from statistics import median
 
 from penstock.bootstrap.clock import new_id
 from penstock.bootstrap.system import System
+from penstock.cli.bench_memory import MemoryLog, memory_log
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, OK, explain
 from penstock.domain.errors import InvalidArgumentError, PenstockError
 from penstock.domain.jobs import InputKind, Job, JobInput, JobType
@@ -43,6 +44,7 @@ def control_plane(
     *,
     engine: str = "local",
     ray_address: str = "",
+    memory_csv: Path | None = None,
 ) -> int:
     """Run a job that does nothing, then write the same rows barely; the exit code.
 
@@ -50,13 +52,15 @@ def control_plane(
         database: A PostgreSQL URL, in a schema of its own there; or `embedded` for SQLite.
         engine: `ray` to compare it with the worker processes of this machine instead.
         ray_address: The Ray cluster to use; empty starts one on this machine.
+        memory_csv: Where to write the memory over time; not with `ray`.
     """
     url = "" if database == EMBEDDED else database
     try:
         if engine == "ray":
             _compare_engines(objects, workers, url, ray_address)
         else:
-            _compare(objects, workers, url)
+            with memory_log(memory_csv) as log:
+                _compare(objects, workers, url, log)
     except InvalidArgumentError as error:
         return explain(error, BAD_USAGE)
     except PenstockError as error:
@@ -64,7 +68,7 @@ def control_plane(
     return OK
 
 
-def _compare(objects: int, workers: int | None, database: str) -> None:
+def _compare(objects: int, workers: int | None, database: str, log: MemoryLog) -> None:
     schema = f"penstock_bench_{new_id('s')}"
     with (
         tempfile.TemporaryDirectory(prefix="penstock-bench-") as temporary,
@@ -83,7 +87,7 @@ def _compare(objects: int, workers: int | None, database: str) -> None:
         system = System(settings)
         try:
             system.buckets.bind(_BUCKET, (folder / "bucket").as_uri())
-            seconds, memory = _time_job(system, objects)
+            seconds, memory = _time_job(system, objects, log)
             system.stop_engine()
             bare_seconds = _time_bare(system.database, folder / "bare.db")
         finally:
@@ -138,15 +142,18 @@ def _rate(system: System, objects: int) -> float:
     return objects * 1000 / ((job.ended_ms or 0) - job.created_ms)
 
 
-def _time_job(system: System, objects: int) -> tuple[float, tuple[float, float]]:
+def _time_job(system: System, objects: int, log: MemoryLog) -> tuple[float, tuple[float, float]]:
     """Seconds from submission to the end, and the memory of this process on the way."""
     system.start_engine()
     _run_job(system, InputKind.OBJECT, "manifest.json", 1)  # the workers are up when it ends
-    job, early = _run_job(system, InputKind.MANIFEST, "manifest.json", objects)
+    log.look(0)
+    job, early = _run_job(system, InputKind.MANIFEST, "manifest.json", objects, log)
     return ((job.ended_ms or 0) - job.created_ms) / 1000, (early, _memory_mib())
 
 
-def _run_job(system: System, kind: InputKind, value: str, objects: int) -> tuple[Job, float]:
+def _run_job(
+    system: System, kind: InputKind, value: str, objects: int, log: MemoryLog | None = None
+) -> tuple[Job, float]:
     """See a job through; with the memory of this process when a tenth of it was done."""
     job = system.jobs.create(
         JobRequest(
@@ -161,6 +168,8 @@ def _run_job(system: System, kind: InputKind, value: str, objects: int) -> tuple
     while not is_ended(job):
         time.sleep(_LOOK_SECONDS)
         job = system.jobs.get(_BUCKET, job.id)
+        if log is not None:
+            log.look(job.counters.ended)
         if not early and job.counters.ended > objects / 10:
             early = _memory_mib()
     _check(job, objects)

@@ -86,9 +86,7 @@ def count_downloads(system: System, store: CountingStore, key: str, nodes: int) 
     """How often one object is downloaded for a workflow of so many nodes that all read it."""
     params: Tree = {"PicProcess": {"ProcessRule": "imageMogr2/thumbnail/80x"}}
     made = {
-        f"Node_{number}": node(
-            "PicProcess", params, f"{nodes}/{number}/${{InputName}}.${{Ext}}"
-        )
+        f"Node_{number}": node("PicProcess", params, f"{nodes}/{number}/${{InputName}}.${{Ext}}")
         for number in range(nodes)
     }
     before = store.asked["GET", key]

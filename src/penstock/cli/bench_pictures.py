@@ -69,7 +69,7 @@ def _warm_up(_number: int) -> None:
 
 
 def _made(path: Path, number: int) -> Path:
-    """A picture with large shapes and fine grain, that decodes and compresses as photographs do."""
+    """A picture of large shapes and fine grain, which costs what a photograph costs."""
     import pyvips  # noqa: PLC0415 - see above
 
     bands = [

@@ -80,6 +80,8 @@ class Coordinator:
         self._fractions: dict[Chunk, float] = {}
         self._shares = Shares()
         self._is_careful = False
+        self._is_dry = False
+        self._is_look_due = False
 
     def recover(self) -> None:
         """Take back what a dead predecessor held; only when no other engine can be alive."""
@@ -104,7 +106,7 @@ class Coordinator:
     def step(self, wait_seconds: float) -> None:
         """One round: look around, record and hand out chunks, wait for news."""
         is_late = time.monotonic() - self._looked_at >= POLL_SECONDS
-        if is_late or self._has_run_dry() or self._driving.is_renewal_due():
+        if is_late or self._is_look_due or self._driving.is_renewal_due():
             with self._database.read() as transaction:
                 self._queue_limits = resources.queue_limits(transaction)
                 self._recorder.look_around(transaction)
@@ -116,13 +118,15 @@ class Coordinator:
             self._planned.clear()
             self._exhausted.clear()
         has_handed = self._record_and_dispatch(is_open=True)
-        self._unrecorded += self._executor.reports(0.0 if has_handed else wait_seconds)
+        was_dry, self._is_dry = self._is_dry, self._has_run_dry()
+        self._is_look_due = self._is_dry and not was_dry  # the next one ends the job
+        is_urgent = has_handed or self._is_look_due
+        self._unrecorded += self._executor.reports(0.0 if is_urgent else wait_seconds)
 
     def _has_run_dry(self) -> bool:
-        """Whether a job has nothing planned and nothing at work, so that it may be at its end."""
+        """Whether a job that is all planned has nothing at work: it may be at its end."""
         return any(
-            number in self._exhausted and not one.at_work and one.expansion is not None
-            for number, one in self._driving.driven.items()
+            one.expansion is not None and not one.at_work for one in self._driving.driven.values()
         )
 
     def _wake(self) -> None:
@@ -258,22 +262,25 @@ class Coordinator:
             handed: Chunks that are leased, but not with a worker yet.
         """
         driven = self._driving.driven
-        job = next_job(
-            (one.job for one in driven.values() if not one.stop.is_set()),
-            shares=self._shares,
-            in_flight={number: len(one.at_work) for number, one in driven.items()},
-            queue_limits=self._queue_limits,
-            exhausted=self._exhausted,
-        )
-        if job is None:
-            return None
-        chosen = driven[job.number]
-        size = leased_chunk_size(chosen.speed)
-        is_short = chosen.speed is not None and size * chosen.speed < SHORT_SECONDS
-        is_single = job.type is JobType.TRIGGER
-        if self._executor.free_places(is_short=is_short, is_single=is_single) <= handed:
-            return None
-        return chosen, size
+        full: set[int] = set()  # jobs whose turn it is, but for whose needs there is no place
+        while True:
+            job = next_job(
+                (one.job for one in driven.values() if not one.stop.is_set()),
+                shares=self._shares,
+                in_flight={number: len(one.at_work) for number, one in driven.items()},
+                queue_limits=self._queue_limits,
+                exhausted=self._exhausted | full,
+            )
+            if job is None:
+                return None
+            chosen = driven[job.number]
+            size = leased_chunk_size(chosen.speed)
+            is_short = chosen.speed is not None and size * chosen.speed < SHORT_SECONDS
+            is_single = job.type is JobType.TRIGGER
+            places = self._executor.free_places(is_short=is_short, is_single=is_single, job=job)
+            if places > handed:
+                return chosen, size
+            full.add(job.number)
 
     def _lease_chunk(
         self, transaction: Transaction, driven: DrivenJob, size: int
@@ -322,14 +329,18 @@ class Coordinator:
         """Let workers stop behind their present object; give the rest back."""
         self._executor.drain()
         give_up_at = time.monotonic() + DRAIN_SECONDS
-        while self._at_work() and time.monotonic() < give_up_at:
-            self._driving.renew()
-            self._unrecorded += self._executor.reports(POLL_SECONDS)
+        try:
+            while self._at_work() and time.monotonic() < give_up_at:
+                self._driving.renew()
+                self._unrecorded += self._executor.reports(POLL_SECONDS)
+                self._record_and_dispatch(is_open=False)
+            self._unrecorded = [GivenBack(chunk=chunk) for chunk in self._at_work()]
             self._record_and_dispatch(is_open=False)
-        self._unrecorded = [GivenBack(chunk=chunk) for chunk in self._at_work()]
-        self._record_and_dispatch(is_open=False)
-        self._driving.release(join_seconds=TARGET_SECONDS)
-        self._executor.close()
+            self._driving.release(join_seconds=TARGET_SECONDS)
+        except BackendError as error:  # what is leased comes free when the leases run out
+            _log.exception("drain_failed", error=str(error))
+        finally:
+            self._executor.close()
 
     def _at_work(self) -> list[Chunk]:
         driven = self._driving.driven.values()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from penstock.domain.chunks import Chunk
+from penstock.domain.jobs import Job
 from penstock.engine.runner import Assignment, ChunkOutcome
 
 
@@ -71,13 +72,16 @@ Report = Finished | CutShort | Progressed
 class Executor(Protocol):
     """Runs chunks on workers. Used from one thread, but for `wake`."""
 
-    def free_places(self, *, is_short: bool, is_single: bool = False) -> int:
+    def free_places(
+        self, *, is_short: bool, is_single: bool = False, job: Job | None = None
+    ) -> int:
         """How many more chunks it takes now.
 
         Args:
             is_short: Whether the chunks are short: it takes a few more, to keep workers busy.
             is_single: Whether they are single triggers, which somebody waits for: there may be
                 places that batches never take.
+            job: Whose chunks; None for a job without needs of its own.
         """
 
     def submit(self, assignment: Assignment) -> None:

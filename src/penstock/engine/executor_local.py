@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 import structlog
 
 from penstock.domain.chunks import Chunk
-from penstock.domain.jobs import JobType
+from penstock.domain.jobs import Job, JobType
 from penstock.engine.commands import (
     Answer,
     CancelJob,
@@ -72,8 +72,11 @@ class LocalExecutor:
         self._given_back: list[Report] = []
         self._failed_starts = 0
 
-    def free_places(self, *, is_short: bool, is_single: bool = False) -> int:
-        """How many more chunks it takes now."""
+    def free_places(
+        self, *, is_short: bool, is_single: bool = False, job: Job | None = None
+    ) -> int:
+        """How many more chunks it takes now, of any job."""
+        del job  # one machine has what it has
         depth = _SHORT_CHUNKS_AHEAD if is_short else 1
         return sum(max(0, depth - len(one.handed)) for one in self._open_to(is_single=is_single))
 

@@ -11,6 +11,7 @@ import math
 import pickle
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +45,9 @@ from penstock.engine.ray_process import DriverProcess
 from penstock.engine.runner import Assignment
 from penstock.operations.base import Needs
 
+LATE_SECONDS = 30.0
+LATE_FACTOR = 5.0
+
 _SHORT_CHUNKS_AHEAD = 3
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -70,12 +74,14 @@ class RayOptions:
     needs: Mapping[str, Needs] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Handed:
-    """A chunk in flight."""
+    """A chunk in flight; `twin` is the ticket of its other run."""
 
     assignment: Assignment
     needs: Needs
+    late_at: float
+    twin: int | None = None
 
 
 class RayExecutor:
@@ -104,6 +110,7 @@ class RayExecutor:
         self._waker.settimeout(0)
         self._tickets = itertools.count(1)
         self._handed: dict[int, _Handed] = {}
+        self._used: Counter[Needs] = Counter()  # chunks in flight, by what they need
         self._room: Room | None = None
         self._is_draining = False
         self._losses = 0
@@ -125,20 +132,26 @@ class RayExecutor:
             return 0
         depth = _SHORT_CHUNKS_AHEAD if is_short else 1
         if self._options.places:
-            return max(0, self._options.places * depth - len(self._handed) + is_single)
+            return max(0, self._options.places - len(self._handed) + is_single)
         needs = Needs() if job is None else needs_of(job, self._options.needs)
-        handed = [one.needs for one in self._handed.values()]
         if not _fits(needs, room):
-            return 0 if needs in handed else 1
-        used = [one for one in handed if job is None or _fits(one, room)]
+            return 0 if self._used[needs] else 1
+        used = {one: count for one, count in self._used.items() if job is None or _fits(one, room)}
         extra = max(1, int(room.cpus) // 8) if is_single else 0
         return max(0, _count(needs, room, used, depth=depth, extra=extra))
 
     def submit(self, assignment: Assignment) -> None:
         """Hand a chunk to Ray."""
+        self._submit(assignment)
+
+    def _submit(self, assignment: Assignment) -> int:
         ticket = next(self._tickets)
         needs = needs_of(assignment.job, self._options.needs)
-        self._handed[ticket] = _Handed(assignment, needs)
+        expected = assignment.expected_seconds
+        is_alone = expected is not None and assignment.chunk.size == 1
+        patience = max(LATE_SECONDS, LATE_FACTOR * (expected or 0.0)) if is_alone else math.inf
+        self._handed[ticket] = _Handed(assignment, needs, time.monotonic() + patience)
+        self._used[needs] += 1
         order = Submit(
             ticket=ticket,
             needs=needs,
@@ -148,6 +161,28 @@ class RayExecutor:
             objects=assignment.objects,
         )
         self._send(order)
+        return ticket
+
+    def _run_late_ones_twice(self) -> None:
+        """Run an object a second time that takes far too long, where nothing else needs the place.
+
+        Another node may be faster, or reach what this one cannot; the first that ends is heard.
+        """
+        now = time.monotonic()
+        for ticket, handed in [*self._handed.items()]:
+            has_place = self._room is not None and not self._is_draining
+            if now > handed.late_at and has_place and self._has_room(handed.needs):
+                handed.late_at = math.inf
+                handed.twin = self._submit(handed.assignment)
+                self._handed[handed.twin].late_at = math.inf
+                self._handed[handed.twin].twin = ticket
+                key = f"{handed.assignment.job.id} {handed.assignment.chunk.number}"
+                _log.warning("chunk_runs_twice", chunk=key)
+
+    def _has_room(self, needs: Needs) -> bool:
+        return (
+            self._room is not None and _count(needs, self._room, self._used, depth=1, extra=0) > 0
+        )
 
     def cancel(self, job: int) -> None:
         """Stop all work on a job within two seconds."""
@@ -171,6 +206,7 @@ class RayExecutor:
         """What has happened since the last call."""
         if self._driver is None and time.monotonic() > self._start_at:
             self._driver = self._start()
+        self._run_late_ones_twice()
         driver = self._driver
         found: list[Report] = []
         for ready in wait([self._woken, *([driver.connection] if driver else [])], wait_seconds):
@@ -225,18 +261,43 @@ class RayExecutor:
                 self._room = event
             case Heard() if event.ticket in self._handed:
                 yield _news_of(event, self._handed[event.ticket].assignment.chunk)
+            case Ended() | Died() | Returned() | Unfit() if self._is_one_of_two(event):
+                return
             case Ended():
-                del self._handed[event.ticket]
+                self._take_back(event.ticket)
                 self._unfit = 0
                 yield pickle.loads(event.outcome)  # noqa: S301  # our own worker's
             case Died():
-                handed = self._handed.pop(event.ticket)
-                yield WorkerDied(assignment=handed.assignment, cause=event.cause)
+                yield WorkerDied(assignment=self._take_back(event.ticket), cause=event.cause)
             case Returned() | Unfit():
-                handed = self._handed.pop(event.ticket)
                 if isinstance(event, Unfit):
                     self._pause(event.cause)
-                yield GivenBack(chunk=handed.assignment.chunk)
+                yield GivenBack(chunk=self._take_back(event.ticket).chunk)
+
+    def _is_one_of_two(self, event: Ended | Died | Returned | Unfit) -> bool:
+        """Whether an event is the end of a run that does not count: the other one goes on, or did.
+
+        The run that ends a chunk first counts, and the other is stopped.
+        """
+        handed = self._handed.get(event.ticket)
+        if handed is None:
+            return True
+        if handed.twin is None:
+            return False
+        other = self._handed[handed.twin]
+        if isinstance(event, Ended):
+            self._send(Tell(handed.twin, Word.CANCEL))
+            self._take_back(handed.twin)
+            return False
+        other.twin = None
+        self._take_back(event.ticket)
+        return True
+
+    def _take_back(self, ticket: int) -> Assignment:
+        """A chunk that is not in flight any more."""
+        handed = self._handed.pop(ticket)
+        self._used[handed.needs] -= 1
+        return handed.assignment
 
     def _pause(self, cause: str) -> None:
         """Hand out nothing for a while: a node is at fault, and would be again at once."""
@@ -254,8 +315,8 @@ class RayExecutor:
         self._losses += 1
         pause_seconds = _pause_seconds(self._losses)
         self._start_at = time.monotonic() + pause_seconds
-        given_back = [GivenBack(chunk=one.assignment.chunk) for one in self._handed.values()]
-        self._handed.clear()
+        chunks = {self._take_back(ticket).chunk: None for ticket in [*self._handed]}
+        given_back = [GivenBack(chunk=chunk) for chunk in chunks]
         _log.error(
             "ray_lost",
             address=self._options.address or "local",
@@ -278,14 +339,17 @@ def _fits(needs: Needs, room: Room) -> bool:
     return all(need <= there for need, there in pairs)
 
 
-def _count(needs: Needs, room: Room, used: list[Needs], *, depth: int, extra: int) -> int:
+def _count(needs: Needs, room: Room, used: Mapping[Needs, int], *, depth: int, extra: int) -> int:
     """How many more chunks with these needs there is room for beside those in flight.
 
     Args:
+        used: How many are in flight, by their needs.
         depth: How many times over the room is filled.
         extra: Cores beyond that.
     """
-    cpus, gpus, memory_bytes = (sum(one[index] for one in used) for index in range(3))
+    cpus, gpus, memory_bytes = (
+        sum(one[index] * count for one, count in used.items()) for index in range(3)
+    )
     limits = (
         (needs.cpus, room.cpus * depth + extra - cpus),
         (needs.gpus, room.gpus * depth - gpus),

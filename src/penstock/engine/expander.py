@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from penstock.domain.errors import BackendError, LeaseLostError, PenstockError
+from penstock.domain.errors import (
+    BackendError,
+    DatabaseError,
+    LeaseLostError,
+    PenstockError,
+    RefusedRowError,
+)
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.planning import pack_objects
@@ -27,6 +33,7 @@ from penstock.state.database import Database, Transaction, insert_executions
 from penstock.storage.pages import FailedEntry
 
 _TRIES = 4
+_DATABASE_SECONDS = 1.0
 
 _log = structlog.get_logger()
 
@@ -67,24 +74,33 @@ class Expander:
 
         Returns:
             How it ended. An input that cannot be read is tried again a few times when its store
-            failed, and is then the job's failure.
+            failed, and is then the job's failure. The database is waited for.
         """
-        for attempt in range(1, _TRIES + 1):
+        attempt = 0
+        while True:
             try:
-                return self._expand(job, is_stopped, planned)
+                return self._expand(self._saved(job) if attempt else job, is_stopped, planned)
             except LeaseLostError:
-                return Expansion(is_stopped=True)
+                break
+            except RefusedRowError as error:
+                return Expansion(code=error.code, message=str(error))
+            except DatabaseError as error:  # it is waited for: nothing is wrong with the input
+                _log.warning("expansion_waits", job_id=job.id, error=str(error))
+                if is_stopped():
+                    break
+                attempt = max(attempt, 1)
+                time.sleep(_DATABASE_SECONDS)
             except BackendError as error:
+                attempt += 1
                 _log.warning("expansion_failed", job_id=job.id, attempt=attempt, error=str(error))
-                if attempt == _TRIES or is_stopped():
+                if attempt >= _TRIES or is_stopped():
                     return Expansion(code=error.code, message=str(error))
                 time.sleep(2.0 ** (attempt - 1) / 2)
-                job = self._saved(job)
             except UnreadableInputError as error:
                 return Expansion(code=error.found, message=str(error))
             except PenstockError as error:
                 return Expansion(code=error.code, message=str(error))
-        raise AssertionError
+        return Expansion(is_stopped=True)
 
     def _saved(self, job: Job) -> Job:
         """The job with what is stored of its plan by now."""
