@@ -6,7 +6,7 @@ import pytest
 from qcloud_cos import CosServiceError
 
 from tests.e2e.media import picture
-from tests.e2e.sdk import ENDED, Answer, Cloud, node, topology
+from tests.e2e.sdk import ENDED, Answer, Cloud, as_list, node, topology
 from tests.e2e.servers import BUCKET
 from tests.waiting import wait_until
 
@@ -87,13 +87,10 @@ def test_workflow_inspects_a_picture(folder_cloud: Cloud) -> None:
     job_id = folder_cloud.create_job(folder_cloud.create_workflow(tree), {"Object": "flow/a.png"})
 
     assert folder_cloud.wait(job_id)["State"] == "Success"
-    (task,) = [
-        one
-        for one in folder_cloud.only_execution(job_id)["Tasks"]
-        if one["Type"] == "ImageInspect"
-    ]
+    (task,) = as_list(folder_cloud.only_execution(job_id)["Tasks"])
+    assert task["Type"] == "ImageInspect"
     assert task["State"] == "Success"
-    assert task["ResultInfo"]["ImageInspectResult"]["ProcessResult"]["Suspicious"] == "false"
+    assert task["ImageInspectResult"]["ProcessResult"]["Suspicious"] == "false"
 
 
 def test_automatic_treatment_is_refused_at_the_door(folder_cloud: Cloud) -> None:

@@ -40,7 +40,8 @@ WORDS = st.sampled_from(
     "imageMogr2 imageView2 watermark imageInfo exif | / // 1 2 3 0 -1 300x200 !50p !x5p x 5@ "
     "thumbnail crop cut pad color gravity center dx dy iradius rradius rotate auto-orient flip "
     "blur 3x1.5 quality 80! rquality format webp size-limit 10k! strip cgif interlace text "
-    "image fill IzAwZmYwMA== w h q % %7C ² ٣ é style ci-process=x scrop".split()
+    "image fill IzAwZmYwMA== w h q % %7C ² ٣ é style ci-process=x scrop imageSlim "
+    "AIGCMetadata Label ContentProducer ProduceID YQ psd".split()
 )
 
 

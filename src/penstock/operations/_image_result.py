@@ -3,7 +3,7 @@
 Its file must go to its logical end and no further, and open as what was computed: format, size,
 frames, time. A small one is decoded too, by other libraries than the one that wrote it, which
 costs next to nothing beside making it; a large one has been written whole by an encoder that said
-so, and decoding it would cost a third of that.
+so, and decoding it would cost up to three times as much as writing it did.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Changes a picture by a rule: scale, crop, turn, mark, convert, compress.
 
-Input: a picture that libvips reads (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIF) or a BMP, told by
-its content and not by its name. Output: one picture in the rule's `format/`, else in the
+Input: a JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIF (HEVC inside, as phones store it), BMP or PSD, told
+by its content and not by its name. Output: one picture in the rule's `format/`, else in the
 source's own; for the rules `imageInfo`, `exif` and `imageAve` one JSON document instead.
 Animations stay animations from and to GIF and WebP; any other format gets the first frame.
 
