@@ -15,6 +15,7 @@ import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 PACKAGES = (
     "celery==5.7.0",
@@ -27,8 +28,8 @@ PACKAGES = (
     "redis==8.1.0",
 )
 DURABLE_WITH = {
-    "celery": "Redis that syncs its log at every write; results in Redis",
-    "dramatiq": "Redis that syncs its log at every write; results in Redis",
+    "celery": "Redis, its log synced as --redis-sync says; results in Redis",
+    "dramatiq": "Redis, its log synced as --redis-sync says; results in Redis",
     "huey": "SQLite, synced at every write",
     "dbos": "SQLite, a workflow an object",
     "dask": "nothing: tasks and results live in memory",
@@ -38,6 +39,7 @@ NEEDS_REDIS = {"celery", "dramatiq"}
 BOX_SECONDS = 60.0
 WORKERS = 2
 PENSTOCK_FACTOR = 50
+SYNCS = 200
 
 Count = Callable[[], int]
 
@@ -45,28 +47,58 @@ Count = Callable[[], int]
 def main() -> None:
     """Install, measure each engine, then Penstock, and print the ratios."""
     options = _options()
+    os.environ["COMPARE_REDIS_SYNC"] = options.redis_sync  # for the processes below
     if options.run:
         _print_measured(options.run, options.tasks, options.folder)
         return
     with tempfile.TemporaryDirectory(prefix="compare-engines-") as temporary:
         folder = options.environment or Path(temporary) / "environment"
         python = _install(folder)
-        rates = {}
-        for engine in options.engines:
-            rates[engine] = _measure(python, engine, options.tasks, Path(temporary))
-        ours = _penstock(options.penstock, options.tasks * PENSTOCK_FACTOR)
-    _say("Penstock", f"{ours:,.0f} objects/s, {options.tasks * PENSTOCK_FACTOR:,} objects")
-    for engine, rate in rates.items():
-        if rate:
-            _say(f"Penstock / {engine}", f"{ours / rate:,.1f}")
+        ratios: dict[str, list[float]] = {engine: [] for engine in options.engines}
+        for turn in range(options.turns):
+            found = _take_turn(python, options, Path(temporary) / str(turn))
+            for engine, ratio in found.items():
+                ratios[engine].append(ratio)
+    for engine, some in ratios.items():
+        if some:
+            extent = f"{min(some):,.0f} to {max(some):,.0f}"
+            _say(f"Penstock / {engine}", f"{median(some):,.0f} ({extent} in {len(some)} turns)")
+
+
+def _take_turn(python: Path, options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """Penstock's rate divided by that of each engine that could be run."""
+    folder.mkdir()
+    _say("sync of the disk", f"{_sync_ms(folder):.2f} ms")
+    rates = {engine: _measure(python, engine, options.tasks, folder) for engine in options.engines}
+    objects = options.tasks * PENSTOCK_FACTOR
+    ours = _penstock(options.penstock, objects)
+    _say("Penstock", f"{ours:,.0f} objects/s, {objects:,} objects")
+    return {engine: ours / rate for engine, rate in rates.items() if rate}
+
+
+def _sync_ms(folder: Path) -> float:
+    """What it takes to write one page and have the disk keep it: most of a durable task."""
+    with (folder / "synced").open("wb", buffering=0) as file:
+        started = time.perf_counter()
+        for _ in range(SYNCS):
+            file.write(bytes(4096))
+            os.fsync(file.fileno())
+        return (time.perf_counter() - started) * 1000 / SYNCS
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--environment", type=Path, help="Folder to install into and keep.")
     parser.add_argument("--tasks", type=int, default=2000, help="Tasks of an engine.")
+    parser.add_argument("--turns", type=int, default=3, help="How often all are measured.")
     parser.add_argument("--penstock", default="penstock", help="The program to compare.")
     parser.add_argument("--engines", nargs="+", choices=DURABLE_WITH, default=[*DURABLE_WITH])
+    parser.add_argument(
+        "--redis-sync",
+        choices=("always", "everysec"),
+        default="always",
+        help="When Redis syncs its log; everysec may lose the last second when power fails.",
+    )
     parser.add_argument("--run", choices=DURABLE_WITH, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -89,10 +121,9 @@ def _measure(python: Path, engine: str, tasks: int, temporary: Path) -> float:
     folder = temporary / engine
     folder.mkdir()
     command = [python, __file__, "--run", engine, "--tasks", str(tasks), "--folder", folder]
+    command += ["--redis-sync", os.environ["COMPARE_REDIS_SYNC"]]
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=BOX_SECONDS * 3
-        )
+        done = subprocess.run(command, capture_output=True, timeout=BOX_SECONDS * 3, check=False)
     except subprocess.TimeoutExpired:
         _say(engine, "skipped: it did not end in time")
         return 0.0
@@ -137,12 +168,13 @@ def _wait(count: Count, tasks: int, started: float) -> tuple[int, float]:
     return done, time.perf_counter() - started
 
 
-def _redis(folder: Path) -> "tuple[subprocess.Popen[bytes], int]":
+def _redis(folder: Path, *, is_durable: bool) -> "tuple[subprocess.Popen[bytes], int]":
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    safe = ["--appendonly", "yes", "--appendfsync", "always", "--dir", str(folder)]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", *safe]
+    log = ["--appendonly", "yes", "--appendfsync", os.environ["COMPARE_REDIS_SYNC"]]
+    how = [*(log if is_durable else ["--save", ""]), "--dir", str(folder)]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", *how]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     for _ in range(200):
         with socket.socket() as client:
@@ -156,13 +188,14 @@ def _run_queue(module: str, worker: list[str], tasks: int, folder: Path) -> tupl
     """A queue on Redis: enqueue all tasks and wait until the workers have counted them."""
     import redis
 
-    server, port = _redis(folder)
-    address = f"redis://127.0.0.1:{port}"
-    (folder / "queued.py").write_text(module.replace("ADDRESS", address))
+    server, port = _redis(folder, is_durable=True)
+    counting, counting_port = _redis(folder, is_durable=False)  # counting costs the queue no sync
+    text = module.replace("COUNTER", f"redis://127.0.0.1:{counting_port}/0")
+    (folder / "queued.py").write_text(text.replace("ADDRESS", f"redis://127.0.0.1:{port}"))
     log = (folder / "worker.log").open("wb")
     process = subprocess.Popen([sys.executable, "-m", *worker], stdout=log, stderr=log)
     try:
-        client = redis.Redis(port=port, db=1)
+        client = redis.Redis(port=counting_port)
         import queued
 
         queued.start(1)
@@ -177,8 +210,9 @@ def _run_queue(module: str, worker: list[str], tasks: int, folder: Path) -> tupl
     finally:
         process.terminate()
         process.wait(20)
-        server.terminate()
-        server.wait(20)
+        for one in (server, counting):
+            one.terminate()
+            one.wait(20)
 
 
 _CELERY = """
@@ -186,7 +220,7 @@ import redis
 from celery import Celery
 app = Celery("queued", broker="ADDRESS/0", backend="ADDRESS/0")
 app.conf.update(task_acks_late=True)
-counter = redis.Redis.from_url("ADDRESS/1")
+counter = redis.Redis.from_url("COUNTER")
 
 @app.task
 def nothing(number):
@@ -204,7 +238,7 @@ from dramatiq.results.backends import RedisBackend
 broker = RedisBroker(url="ADDRESS/0")
 broker.add_middleware(Results(backend=RedisBackend(url="ADDRESS/0")))
 dramatiq.set_broker(broker)
-counter = redis.Redis.from_url("ADDRESS/1")
+counter = redis.Redis.from_url("COUNTER")
 
 @dramatiq.actor(store_results=True)
 def nothing(number):

@@ -30,9 +30,9 @@ def draw(rows: list[dict[str, str]]) -> str:
         return TOP + high * (1 - mib / top_mib)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="13" role="img" '
-        'aria-label="Memory while a job of no-ops runs">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"',
+        ' font-family="sans-serif" font-size="13" role="img"',
+        ' aria-label="Memory while a job of no-ops runs">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
     ]
     for mib in range(0, top_mib + 1, 20):

@@ -10,8 +10,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from PIL import Image
-
 from penstock.domain.trees import Tree
 from penstock.engine.runner import Runner
 from penstock.operations._ffmpeg import program
@@ -25,13 +23,14 @@ PIXELS = 4_000_000
 _MEMORY_BYTES = 3 << 30
 _OUTPUT_BYTES = 8 << 20
 _MTIME_NS = 1_600_000_000_000_000_000
-_SECRET = "/etc/passwd"
+_LURE = "/etc/passwd"
 
 _ENCODED = "Video: {Codec: H.264, Preset: veryfast, Crf: 30}, Audio: {Codec: aac}"
 _TRANSCODE = f"Transcode: {{Container: {{Format: mp4}}, {_ENCODED}}}"
 _TRANSCODE_10_BITS = (
     "Transcode: {Container: {Format: mp4}, Video: {Codec: H.265, Crf: 30}, Audio: {Codec: aac}}"
 )
+_JOINED = "ConcatFragment: [{Url: side/intro.mp4, Mode: Start}], Container: {Format: mp4}"
 _ONE = "{type: %s, params: {%s}, output: 'out/%s/${InputNameAndExt}/a${Number}.${Ext}'}"
 
 # What is asked of every file that the operation reads, as the nodes of a workflow file.
@@ -39,13 +38,11 @@ _PARAMS: Mapping[str, tuple[str, str]] = {
     "Animation": ("Animation", "Container: {Format: gif}, Video: {Codec: gif}"),
     "Concat": (
         "Concat",
-        "ConcatFragment: [{Url: side/intro.mp4, Mode: Start}], Container: {Format: mp4}, "
-        f"{_ENCODED}",
+        f"{_JOINED}, {_ENCODED}",
     ),
     "Concat direct": (
         "Concat",
-        "ConcatFragment: [{Url: side/intro.mp4, Mode: Start}], Container: {Format: mp4}, "
-        "DirectConcat: true",
+        f"{_JOINED}, DirectConcat: true",
     ),
     "FileCompress": ("FileCompress", "Format: zip, Flatten: 0, Prefix: in/"),
     "NoiseReduction": ("NoiseReduction", "Format: mp3"),
@@ -180,15 +177,21 @@ class Corpus:
             content = (self.folder / name).read_bytes()
             for share in (3, 50):
                 self.put(f"cut{share}-{stem}.{extension}", content[: len(content) * share // 100])
-        (self.folder / "front.mp4").rename(self.folder / "whole-front.mp4")
-        (self.folder / "parts.mp4").rename(self.folder / "whole-parts.mp4")
+        _holed(self.folder / "front.mp4", self.folder / "holes.mp4")
+        for name in ("whole.mkv", "whole.ts", "whole.webm", "front.mp4", "parts.mp4"):
+            (self.folder / name).unlink()  # one whole file tells that what is asked can be done
+        self._run("-f", "lavfi", "-i", "color=red:s=16x16:d=1", "-c:v", "rawvideo", "in/raw.avi")
+        raw = (self.folder / "raw.avi").read_bytes()
+        (self.folder / "raw.avi").unlink()
+        small, huge = struct.pack("<II", 16, 16), struct.pack("<II", 60_000, 60_000)
+        self.put("huge.avi", raw.replace(small, huge))
         self.put("no-index.mp4", whole[: whole.index(b"moov")])
         for name, content in _hostile_videos(whole):
             self.put(name, content)
-        _holed(self.folder / "whole-front.mp4", self.folder / "holes.mp4")
 
     def sounds(self) -> None:
-        """Sound files that are whole, cut, or something else."""
+        """Sound files that are whole, cut, or something else; a whole video beside them."""
+        self._moving("in/whole.mp4")
         recipes = {
             "whole.mp3": ("-c:a", "libmp3lame"),
             "whole.wav": (),
@@ -203,7 +206,7 @@ class Corpus:
             for share in (0, 2, 50):
                 self.put(f"cut{share}.{extension}", content[: len(content) * share // 100])
         self.put("text.mp3", b"no sound at all " * 200)
-        self.put("playlist.mp3", f"#EXTM3U\n#EXTINF:5,\nfile://{_SECRET}\n".encode())
+        self.put("playlist.mp3", f"#EXTM3U\n#EXTINF:5,\nfile://{_LURE}\n".encode())
 
     def archives(self) -> None:
         """Archives that are whole, cut, locked or bombs."""
@@ -269,13 +272,16 @@ def _hostile_pictures() -> Iterator[tuple[str, bytes]]:
     yield "edge.png", png_header(2_000_000_000, 1)
     yield "bomb.gif", _gif(60_000, 60_000)
     yield "hollow.png", png_header(200, 200)
-    yield "svg.png", (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'width="9" height="9"><image xlink:href="file://{_SECRET}"/></svg>'
-    ).encode()
+    yield (
+        "svg.png",
+        (
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'width="9" height="9"><image xlink:href="file://{_LURE}"/></svg>'
+        ).encode(),
+    )
     yield "pdf.jpg", b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<<>>\n%%EOF\n"
     yield "ps.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n%%EOF\n"
-    yield "mvg.png", f"push graphic-context\nimage over 0,0 0,0 '{_SECRET}'\n".encode()
+    yield "mvg.png", f"push graphic-context\nimage over 0,0 0,0 '{_LURE}'\n".encode()
     yield "html.jpg", b"<!DOCTYPE html><html><body>404</body></html>"
     yield "noise.jpg", b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
     yield "zip.webp", b"PK\x05\x06" + bytes(18)
@@ -293,23 +299,24 @@ def _hostile_videos(whole: bytes) -> Iterator[tuple[str, bytes]]:
     yield "text.mp4", b"no video at all " * 200
     yield "page.mp4", b"<!DOCTYPE html><html><body>404</body></html>"
     yield "zeros.mp4", bytes(50_000)
-    yield "huge-frame.mp4", _with_frame_size(whole, 65_000, 65_000)
-    yield "no-frame.mp4", _with_frame_size(whole, 0, 0)
-    yield "ages.mp4", _with_length(whole, 0xFFFFFFFE)
-    yield "playlist.mp4", f"#EXTM3U\n#EXTINF:5,\nfile://{_SECRET}\n#EXT-X-ENDLIST\n".encode()
-    yield "lure.mp4", f"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:5,\nconcat:{_SECRET}\n".encode()
-    yield "script.mp4", f"ffconcat version 1.0\nfile '{_SECRET}'\n".encode()
-    yield "index.mp4", (
-        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period><AdaptationSet>'
-        f"<Representation><BaseURL>file://{_SECRET}</BaseURL></Representation>"
-        "</AdaptationSet></Period></MPD>"
-    ).encode()
+    yield "absurd.mp4", _with_length(_with_frame_size(whole, 65_000, 65_000), 0xFFFFFFFE)
+    yield "playlist.mp4", f"#EXTM3U\n#EXTINF:5,\nfile://{_LURE}\n#EXT-X-ENDLIST\n".encode()
+    yield "lure.mp4", f"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:5,\nconcat:{_LURE}\n".encode()
+    yield "script.mp4", f"ffconcat version 1.0\nfile '{_LURE}'\n".encode()
+    yield (
+        "index.mp4",
+        (
+            '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period>'
+            f"<AdaptationSet><Representation><BaseURL>file://{_LURE}</BaseURL></Representation>"
+            "</AdaptationSet></Period></MPD>"
+        ).encode(),
+    )
     yield "subtitles.mp4", b"1\n00:00:00,000 --> 00:00:02,000\nHello\n\n"
     yield "picture.mp4", png_header(64, 64)
 
 
 def _with_frame_size(content: bytes, width: int, height: int) -> bytes:
-    """An MP4 whose description of the pictures, and whose stream's own, tell a size."""
+    """An MP4 whose description of the pictures tells a size that the stream does not have."""
     at = content.index(b"avc1", content.index(b"stsd")) + 4 + 24
     return content[:at] + struct.pack(">HH", width, height) + content[at + 4 :]
 

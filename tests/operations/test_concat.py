@@ -348,6 +348,18 @@ def test_concat_of_a_truncated_piece_is_no_short_success(
     assert not workspace.published_paths
 
 
+def test_concat_makes_no_silence_of_a_truncated_sound(media: MediaFolder, tmp_path: Path) -> None:
+    """Half a sound file behind a video fails: silence would hide what is missing."""
+    whole = media.path("sound.mp3").read_bytes()
+    (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
+    workspace = media.workspace("clip.mp4", tmp_path)
+
+    with pytest.raises(UnsupportedInputError, match=r"cut\.mp3: is cut off"):
+        _concat(workspace, _tree({"Url": "cut.mp3"}, Video={"Codec": "H.264"}, Audio={}))
+
+    assert not workspace.published_paths
+
+
 @pytest.mark.parametrize("checkpoints", [0, 1, 2])
 def test_concat_can_be_cancelled(media: MediaFolder, tmp_path: Path, checkpoints: int) -> None:
     """A cancelled attempt stops between its steps, and publishes nothing."""

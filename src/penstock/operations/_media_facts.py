@@ -122,8 +122,9 @@ def _audio(stream: "AudioStream") -> dict[str, str]:
     if not has_decoder(stream):
         return _coded(stream)
     context = stream.codec_context
+    sample_format: Any = context.format  # None of a broken stream, whatever its type says
     return _coded(stream) | {
-        "SampleFmt": context.format.name,
+        "SampleFmt": sample_format.name if sample_format is not None else _UNKNOWN,
         "SampleRate": str(context.sample_rate),
         "Channel": str(context.channels),
         "ChannelLayout": context.layout.name,

@@ -160,6 +160,28 @@ def _seconds(media: "InputContainer", path: Path, key: str) -> float:
     return media.duration / 1e6
 
 
+def demand_size(media: Media, key: str) -> None:
+    """Complain of pictures that have no size.
+
+    Raises:
+        UnsupportedInputError: The video's header is broken, or tells a size beyond all bounds.
+    """
+    if media.video is not None and not (media.video.width and media.video.height):
+        raise UnsupportedInputError(key, "has video of no size that can be decoded")
+
+
+def held_seconds(path: Path, key: str) -> float:
+    """How much a file holds, whatever its header promises; 0 where its packets tell no times.
+
+    Reads the file through, and decodes nothing.
+
+    Raises:
+        UnsupportedInputError: The file is not media, or is broken.
+    """
+    with open_media(path, key) as media:
+        return _measured_seconds(media)
+
+
 def _measured_seconds(media: "InputContainer") -> float:
     """From the first packet's start to the last one's end; reads a file through."""
     main = main_video(media) or media.streams.audio[0]

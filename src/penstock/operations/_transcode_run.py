@@ -8,7 +8,7 @@ from penstock.domain.errors import UnsupportedInputError
 from penstock.operations._companions import gather
 from penstock.operations._ffmpeg import MediaInput
 from penstock.operations._media_output import make_output
-from penstock.operations._probe import Media, probe
+from penstock.operations._probe import Media, demand_size, probe
 from penstock.operations._stills import check_pixels, shown_size
 from penstock.operations._transcode_params import Params
 from penstock.operations._transcode_plan import plan_transcode
@@ -50,6 +50,7 @@ def run_treated(
     media = probe(path, workspace.key)
     if media.video is None:
         raise UnsupportedInputError(workspace.key, "has no video")
+    demand_size(media, workspace.key)
     treatment = treat(Treatment(video=media.video), path)
     check_pixels(shown_size(treatment.video), workspace)
     return _run(params, path, replace(media, video=treatment.video), treatment, workspace)

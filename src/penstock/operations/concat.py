@@ -16,14 +16,17 @@ differ in anything fail. `AudioMix` is heard under all pieces together, from the
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from penstock.domain.errors import UnsupportedInputError
 from penstock.operations._concat_direct import plan_direct
 from penstock.operations._concat_params import Fragment, Params
 from penstock.operations._concat_plan import Piece, plan_concat
 from penstock.operations._cuts import Cut
+from penstock.operations._media_checks import slack
 from penstock.operations._media_output import make_output
 from penstock.operations._mix_graph import prepare_tracks
-from penstock.operations._probe import probe
+from penstock.operations._probe import demand_size, held_seconds, probe
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 
 
@@ -38,7 +41,7 @@ def run(params: Params, workspace: Workspace) -> Result:
         OutputRejectedError: What came out is not what was asked for.
     """
     path = workspace.fetch()
-    main = Piece(path=path, key=workspace.key, media=probe(path, workspace.key), cut=Cut())
+    main = _piece(path, workspace.key, Cut())
     before = _pieces(params.before, workspace)
     pieces = [*before, main, *_pieces(params.after, workspace)]
     if params.is_direct:
@@ -54,9 +57,23 @@ def _pieces(fragments: Sequence[Fragment], workspace: Workspace) -> Sequence[Pie
     for fragment in fragments:
         workspace.checkpoint()
         path = workspace.fetch_other(fragment.url)
-        media = probe(path, fragment.url)
-        pieces.append(Piece(path=path, key=fragment.url, media=media, cut=fragment.cut))
+        pieces.append(_piece(path, fragment.url, fragment.cut))
     return pieces
+
+
+def _piece(path: Path, key: str, cut: Cut) -> Piece:
+    """One of the sources; sound that ends early would be made up for by silence, and is refused.
+
+    Where there are pictures, the length of the output tells.
+    """
+    media = probe(path, key)
+    demand_size(media, key)
+    if media.video is None and media.audio is not None:
+        promised, held = max(media.seconds, media.audio.seconds), held_seconds(path, key)
+        if 0 < held < promised - slack(promised):
+            fault = f"is cut off: it holds {held:.2f} s of {promised:.2f} s"
+            raise UnsupportedInputError(key, fault)
+    return Piece(path=path, key=key, media=media, cut=cut)
 
 
 OPERATION = Operation(

@@ -78,11 +78,13 @@ def _demand_sides(path: Path, audio: AudioFacts, workspace: Workspace) -> None:
     if audio.channels == 1:
         fault = "has one channel: voice is told from background by where it stands in stereo"
         raise UnsupportedInputError(workspace.key, fault)
-    levels = [
-        max(sound_levels(path, audio.index, f"{_STEREO},pan=mono|c0={mix}", workspace))
+    sums, sides = (
+        sound_levels(path, audio.index, f"{_STEREO},pan=mono|c0={mix}", workspace)
         for mix in ("0.5*c0+0.5*c1", "0.5*c0-0.5*c1")
-    ]
-    if levels[1] - levels[0] < _LEAST_SIDE:
+    )
+    if not sums or not sides:
+        raise UnsupportedInputError(workspace.key, "has no sound that can be decoded")
+    if max(sides) - max(sums) < _LEAST_SIDE:
         fault = "has the same in both channels: nothing tells voice from background"
         raise UnsupportedInputError(workspace.key, fault)
 

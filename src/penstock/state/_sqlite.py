@@ -29,6 +29,7 @@ def open_engine(path: Path) -> Engine:
     """The engine over a file, which is made if need be."""
     engine = create_engine(
         f"sqlite:///{path}",
+        pool_use_lifo=True,  # every connection has a page cache of its own
         connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
     )
     event.listen(engine, "connect", _set_up)
@@ -56,7 +57,7 @@ def _set_up(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the drive
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA cache_size = -16384")
+    cursor.execute("PRAGMA cache_size = -2048")
     cursor.close()
 
 
