@@ -302,7 +302,10 @@ def test_closing_cancels_the_jobs_that_need_the_family(
             with ci.system.database.read() as transaction:
                 return jobs.find_job_by_id(transaction, BUCKET, job_id)
 
-        wait_until(lambda: job().state is JobState.PAUSE, "the job to be held")
+        wait_until(
+            lambda: job().state is JobState.PAUSE and job().counters.total == 3,
+            "the job to be held, its objects counted",
+        )
         assert ci.call(method, path, "", host=host).status == 200
         wait_until(lambda: job().state is JobState.CANCEL, "the job to be cancelled")
 
