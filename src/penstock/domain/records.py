@@ -51,31 +51,52 @@ class ExecutionRow(NamedTuple):
     nodes: str
 
 
-def failed_row(
-    address: tuple[int, int, int], key: str, outcome: NodeOutcome, *, attempt: int, span: Span
-) -> tuple[object, ...]:
-    """An execution that failed before any of its nodes could say so, in the order of a row.
+def failed_rows(
+    place: tuple[int, int, int],
+    key: str,
+    cause: tuple[str, str],
+    *,
+    span: Span,
+    attempt: int = 1,
+    workflows: int = 1,
+) -> list[tuple[object, ...]]:
+    """Executions of one object that failed before any of their nodes could say so.
 
     Args:
-        address: Job, chunk and position.
+        place: Job, chunk, and position of the first execution.
         key: The source, as its store or list has it.
-        outcome: The failure, told as that of the first node.
-        span: When it began and ended.
+        cause: Code and message, told as the failure of the first node.
+        span: When they began and ended.
+        workflows: How many there are, one for each workflow of the job.
     """
-    return tuple(
-        ExecutionRow(
-            *address,
-            state=outcome.state,
-            code=outcome.code,
-            message=outcome.message,
-            object_key=showable(key),
-            source_etag="",
-            attempt=attempt,
-            started_ms=span.started_ms,
-            ended_ms=span.ended_ms,
-            nodes=pack_outcomes([outcome]),
-        )
+    (job, chunk, first), (code, message) = place, cause
+    failed = NodeOutcome(
+        number=1,
+        state=ExecutionState.FAILED,
+        code=code,
+        message=message,
+        started_ms=span.started_ms,
+        ended_ms=span.ended_ms,
     )
+    return [
+        tuple(
+            ExecutionRow(
+                job=job,
+                chunk=chunk,
+                position=position,
+                state=failed.state,
+                code=failed.code,
+                message=failed.message,
+                object_key=showable(key),
+                source_etag="",
+                attempt=attempt,
+                started_ms=span.started_ms,
+                ended_ms=span.ended_ms,
+                nodes=pack_outcomes([failed]),
+            )
+        )
+        for position in range(first, first + workflows)
+    ]
 
 
 def pack_outcomes(outcomes: Sequence[NodeOutcome]) -> str:

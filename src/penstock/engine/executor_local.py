@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from penstock.engine.commands import (
 from penstock.engine.executor import CutShort, GivenBack, Progressed, Report, WorkerDied
 from penstock.engine.processes import start_child
 from penstock.engine.runner import Assignment, ChunkOutcome
+from penstock.engine.waker import Waker
 
 _CANCEL_SECONDS = 1.5  # then a worker that did not listen is killed: cancel promises two
 _SHORT_CHUNKS_AHEAD = 2
@@ -67,9 +67,7 @@ class LocalExecutor:
             self._start(is_for_singles=number >= workers)
             for number in range(workers + single_workers)
         ]
-        self._waker, self._woken = socket.socketpair()
-        self._waker.settimeout(0)
-        self._given_back: list[Report] = []
+        self._waker = Waker()
         self._failed_starts = 0
 
     def free_places(
@@ -109,14 +107,12 @@ class LocalExecutor:
 
     def reports(self, wait_seconds: float) -> list[Report]:
         """What has happened since the last call."""
-        found, self._given_back = self._given_back, []
+        found: list[Report] = []
         connections = {worker.connection: worker for worker in self._workers}
-        timeout = 0.0 if found else wait_seconds
-        for ready in wait([*connections, self._woken], timeout):
+        for ready in wait([*connections, self._waker.fileno()], wait_seconds):
             if isinstance(ready, Connection):
                 found += self._hear(connections[ready])
-            else:
-                self._woken.recv(4096)
+        self._waker.clear()
         now = time.monotonic()
         for worker in self._workers:
             if worker.kill_at is not None and now > worker.kill_at and worker.handed:
@@ -125,8 +121,7 @@ class LocalExecutor:
 
     def wake(self) -> None:
         """Make `reports` return at once."""
-        with suppress(BlockingIOError):  # then it has been woken often enough
-            self._waker.send(b"!")
+        self._waker.ring()
 
     def close(self) -> None:
         """End every worker now."""
@@ -136,7 +131,6 @@ class LocalExecutor:
             worker.process.wait()
             worker.connection.close()
         self._waker.close()
-        self._woken.close()
 
     def _open_to(self, *, is_single: bool) -> list[_WorkerProcess]:
         """Workers that take such chunks; those that take nothing else come first."""

@@ -9,7 +9,6 @@ import importlib.util
 import itertools
 import math
 import pickle
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -43,6 +42,7 @@ from penstock.engine.ray_messages import (
 )
 from penstock.engine.ray_process import DriverProcess
 from penstock.engine.runner import Assignment
+from penstock.engine.waker import Waker
 from penstock.operations.base import Needs
 
 LATE_SECONDS = 30.0
@@ -106,8 +106,7 @@ class RayExecutor:
         self._options = options
         self._factory = factory
         self._argument = argument
-        self._waker, self._woken = socket.socketpair()
-        self._waker.settimeout(0)
+        self._waker = Waker()
         self._tickets = itertools.count(1)
         self._handed: dict[int, _Handed] = {}
         self._used: Counter[Needs] = Counter()  # chunks in flight, by what they need
@@ -209,17 +208,15 @@ class RayExecutor:
         self._run_late_ones_twice()
         driver = self._driver
         found: list[Report] = []
-        for ready in wait([self._woken, *([driver.connection] if driver else [])], wait_seconds):
-            if ready is self._woken:
-                self._woken.recv(4096)
-            elif driver is not None:
-                found += self._hear(driver)
+        ready = wait([self._waker.fileno(), *([driver.connection] if driver else [])], wait_seconds)
+        self._waker.clear()
+        if driver is not None and driver.connection in ready:
+            found = self._hear(driver)
         return found
 
     def wake(self) -> None:
         """Make `reports` return at once."""
-        with suppress(BlockingIOError):  # then it has been woken often enough
-            self._waker.send(b"!")
+        self._waker.ring()
 
     def close(self) -> None:
         """End every task now, and a Ray that was started."""
@@ -229,7 +226,6 @@ class RayExecutor:
             self._driver.kill()
             self._driver = None
         self._waker.close()
-        self._woken.close()
 
     def _start(self) -> DriverProcess:
         options = self._options

@@ -19,12 +19,11 @@ from penstock.domain.errors import (
     PenstockError,
     RefusedRowError,
 )
-from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.planning import pack_objects
-from penstock.domain.records import Span, failed_row
+from penstock.domain.records import Span, failed_rows
 from penstock.domain.selection import ObjectInfo
-from penstock.domain.states import ChunkState, ExecutionState
+from penstock.domain.states import ChunkState
 from penstock.engine.batches import Batch, ReadBatches, UnreadableInputError
 from penstock.engine.outbox import find_targets, queue_events
 from penstock.state import chunks, jobs
@@ -143,17 +142,11 @@ def _record_failed(
         transaction, job.number, [packed], now_ms, state=ChunkState.SEALED
     )
     width = len(job.workflows)
-    rows = [
-        failed_row(
-            (job.number, number, index * width + workflow),
-            one.entry,
-            NodeOutcome(number=1, state=ExecutionState.FAILED, code=one.code, message=one.message),
-            attempt=1,
-            span=Span(now_ms, now_ms),
-        )
-        for index, one in enumerate(failed)
-        for workflow in range(width)
-    ]
+    rows: list[tuple[object, ...]] = []
+    for index, one in enumerate(failed):
+        place = (job.number, number, index * width)
+        cause = (one.code, one.message)
+        rows += failed_rows(place, one.entry, cause, span=Span(now_ms, now_ms), workflows=width)
     insert_executions(transaction, rows)
     queue_events(transaction, find_targets(transaction, job), rows, now_ms)
     jobs.add_counters(transaction, job.number, Counters(total=len(rows), failed=len(rows)))

@@ -13,21 +13,20 @@ import platform
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
 from penstock import __version__
 from penstock.domain.jobs import Job
+from penstock.engine.in_hand import OVERTIME_EXIT, InHand
 from penstock.engine.ray_channel import Line
 from penstock.engine.ray_messages import Call, DeskAddress, News, Word
 from penstock.engine.runner import Assignment, Runner
 from penstock.storage.opening import folder_of
 
 _WATCH_SECONDS = 0.25
-_GRACE_SECONDS = 30.0
 _ORPHAN_SECONDS = 1.5
-_REPORT_SECONDS = 0.2
-_OVERTIME_EXIT = 70
 
 _log = structlog.get_logger()
 
@@ -66,7 +65,6 @@ class NodeWorker:
         self._desk: DeskAddress | None = None
         self._present: _Present | None = None
         self._exit_at = float("inf")
-        self._reported_at = 0.0
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def runner(self, factory: str, argument: str) -> Runner:
@@ -81,27 +79,21 @@ class NodeWorker:
     def run(self, call: Call, assignment: Assignment, runner: Runner) -> bytes:
         """Run a chunk to its end, or until it is told to stop; the pickled outcome."""
         line = self._call_desk(call.desk)
-        present = _Present(call.ticket, assignment.chunk.size, runner, line)
+
+        def say(news: News, number: float = 0) -> None:
+            if line is not None:
+                line.say(call.ticket, news, number)
+
+        in_hand = InHand(assignment, runner, report=functools.partial(say, News.DONE))
         with self._lock:
-            self._present = present
-        present.say(News.BEGUN)
+            self._present = _Present(call.ticket, in_hand, functools.partial(say, News.CUT))
+        say(News.BEGUN)
         try:
-            outcome = runner.run(
-                assignment,
-                is_cancelled=present.is_cancelled.is_set,
-                may_begin=present.may_begin,
-                report=functools.partial(self._report, present),
-            )
+            outcome = in_hand.run()
         finally:
             with self._lock:
                 self._present = None
         return pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL)
-
-    def _report(self, present: "_Present", fraction: float) -> None:
-        now = time.monotonic()
-        if now - self._reported_at > _REPORT_SECONDS:
-            self._reported_at = now
-            present.say(News.DONE, fraction)
 
     def _call_desk(self, address: DeskAddress) -> Line | None:
         """The line to the driver; None where it cannot be reached."""
@@ -128,7 +120,7 @@ class NodeWorker:
         with self._lock:
             self._line = None
             if self._present is not None:
-                self._present.is_cancelled.set()
+                self._present.in_hand.cancel()
                 self._exit_at = time.monotonic() + _ORPHAN_SECONDS
 
     def _watch(self) -> None:
@@ -142,48 +134,26 @@ class NodeWorker:
                     self._exit_at = float("inf")
                 elif now > self._exit_at:
                     os._exit(0)
-            if present is not None and now > present.runner.control.deadline + _GRACE_SECONDS:
-                os._exit(_OVERTIME_EXIT)
+            if present is not None and present.in_hand.is_overdue():
+                os._exit(OVERTIME_EXIT)
 
 
-class _Present:
-    """The chunk at hand, and what its worker was told of it."""
+class _Present(NamedTuple):
+    """The chunk at hand, and how the driver names it and is told of a cut."""
 
-    def __init__(self, ticket: int, size: int, runner: Runner, line: Line | None) -> None:
-        self.ticket = ticket
-        self.runner = runner
-        self.is_cancelled = threading.Event()
-        self._line = line
-        self._lock = threading.Lock()
-        self._is_draining = False
-        self._index = 0
-        self._end = size
-
-    def may_begin(self, index: int) -> bool:
-        with self._lock:
-            self._index = index
-            return index < self._end and not (self._is_draining and index)
+    ticket: int
+    in_hand: InHand
+    tell_cut: Callable[[int], None]
 
     def hear(self, word: Word) -> None:
-        if word is Word.CANCEL:
-            self.is_cancelled.set()
-        elif word is Word.CUT:
-            self._cut()
-        else:
-            with self._lock:
-                self._is_draining = True
-
-    def say(self, news: News, number: float = 0) -> None:
-        if self._line is not None:
-            self._line.say(self.ticket, news, number)
-
-    def _cut(self) -> None:
-        """End the chunk behind its present object, if that leaves anything."""
-        with self._lock:
-            if self._index + 1 >= self._end:
-                return
-            self._end = self._index + 1
-        self.say(News.CUT, self._end)
+        """Do as the driver says."""
+        match word:
+            case Word.CANCEL:
+                self.in_hand.cancel()
+            case Word.CUT:
+                self.in_hand.cut(self.tell_cut)
+            case Word.DRAIN:
+                self.in_hand.drain()
 
 
 def _missing_folder(job: Job) -> str:

@@ -8,10 +8,9 @@ import structlog
 
 from penstock.domain.chunks import Chunk
 from penstock.domain.errors import RefusedRowError, WorkerCrashedError
-from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.planning import unpack_objects
-from penstock.domain.records import ExecutionRow, Span, failed_row
+from penstock.domain.records import ExecutionRow, Span, failed_rows
 from penstock.domain.states import ExecutionState
 from penstock.engine.executor import WorkerDied
 from penstock.engine.outbox import Outbox
@@ -110,26 +109,14 @@ class Recorder:
         (listed,) = unpack_objects(died.assignment.objects, chunk.start, 1)
         error = WorkerCrashedError(attempts=chunk.attempts, cause=died.cause)
         now_ms = self._now_ms()
-        span = Span(chunk.leased_ms or now_ms, now_ms)
-        outcome = NodeOutcome(
-            number=1,
-            state=ExecutionState.FAILED,
-            code=error.code,
-            message=str(error),
-            started_ms=span.started_ms,
-            ended_ms=span.ended_ms,
+        rows = failed_rows(
+            (chunk.job, chunk.origin, chunk.start * workflows),
+            listed.key,
+            (error.code, str(error)),
+            span=Span(chunk.leased_ms or now_ms, now_ms),
+            attempt=chunk.attempts,
+            workflows=workflows,
         )
-        first = chunk.start * workflows
-        rows = [
-            failed_row(
-                (chunk.job, chunk.origin, position),
-                listed.key,
-                outcome,
-                attempt=chunk.attempts,
-                span=span,
-            )
-            for position in range(first, first + workflows)
-        ]
         return ChunkOutcome(chunk=chunk, done=1, rows=rows, seconds=0.0)
 
 
@@ -144,12 +131,13 @@ def unrecordable(outcome: ChunkOutcome, error: RefusedRowError) -> ChunkOutcome:
     rows: list[tuple[object, ...]] = []
     for values in outcome.rows:
         row = ExecutionRow(*values)  # type: ignore[arg-type]  # a plain tuple travels fast
-        failed = NodeOutcome(
-            number=1, state=ExecutionState.FAILED, code=error.code, message=str(error)
+        rows += failed_rows(
+            (row.job, row.chunk, row.position),
+            row.object_key,
+            (error.code, str(error)),
+            span=Span(row.started_ms, row.ended_ms),
+            attempt=row.attempt,
         )
-        address = (row.job, row.chunk, row.position)
-        span = Span(row.started_ms, row.ended_ms)
-        rows.append(failed_row(address, row.object_key, failed, attempt=row.attempt, span=span))
     return replace(outcome, rows=rows)
 
 

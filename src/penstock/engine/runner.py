@@ -15,9 +15,8 @@ from penstock.domain.errors import AttemptCancelledError, PenstockError
 from penstock.domain.executions import NodeOutcome
 from penstock.domain.jobs import Job
 from penstock.domain.planning import unpack_objects
-from penstock.domain.records import Span, failed_row, pack_outcomes
+from penstock.domain.records import Span, failed_rows, pack_outcomes
 from penstock.domain.selection import ObjectInfo, extension_of, showable
-from penstock.domain.states import ExecutionState
 from penstock.engine.control import Control, Functions, no_functions
 from penstock.engine.plan import Plan, PlannedWorkflow, prepare
 from penstock.engine.walk import Walk, summary
@@ -144,20 +143,16 @@ class Runner:
         chunk, width = assignment.chunk, len(assignment.job.workflows)
         objects = unpack_objects(assignment.objects, chunk.start, chunk.size)
         now_ms = self._now_ms()
-        failure = NodeOutcome(
-            number=1, state=ExecutionState.FAILED, code=error.code, message=str(error)
-        )
-        rows = [
-            failed_row(
-                (chunk.job, chunk.origin, (chunk.start + index) * width + workflow),
+        rows: list[tuple[object, ...]] = []
+        for index, listed in enumerate(objects, chunk.start):
+            rows += failed_rows(
+                (chunk.job, chunk.origin, index * width),
                 listed.key,
-                failure,
-                attempt=chunk.attempts,
+                (error.code, str(error)),
                 span=Span(now_ms, now_ms),
+                attempt=chunk.attempts,
+                workflows=width,
             )
-            for index, listed in enumerate(objects)
-            for workflow in range(width)
-        ]
         return ChunkOutcome(chunk=chunk, done=chunk.size, rows=rows, seconds=0.0)
 
     def _plan(self, job: Job) -> Plan:

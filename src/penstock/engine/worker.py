@@ -12,7 +12,6 @@ import os
 import queue
 import sys
 import threading
-import time
 from multiprocessing.connection import Connection
 
 from penstock.domain.chunks import Chunk
@@ -25,12 +24,9 @@ from penstock.engine.commands import (
     Ready,
 )
 from penstock.engine.executor import CutShort
+from penstock.engine.in_hand import OVERTIME_EXIT, InHand
 from penstock.engine.processes import join_parent
 from penstock.engine.runner import Assignment, ChunkOutcome, Runner
-
-_GRACE_SECONDS = 30.0
-_OVERTIME_EXIT = 70
-_REPORT_SECONDS = 0.2
 
 
 class Worker:
@@ -40,60 +36,36 @@ class Worker:
         self._connection = connection
         self._runner = runner
         self._assignments: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
+        self._writing = threading.Lock()
+        self._lock = threading.Lock()  # guards the three below
         self._cancelled: set[tuple[int, int]] = set()
         self._is_draining = False
-        self._reported_at = 0.0
-        self._lock = threading.Lock()  # guards the present chunk, and the writing side of the pipe
-        self._present: Assignment | None = None
-        self._index = 0
-        self._end = 0
+        self._present: InHand | None = None
 
     def work(self) -> None:
         """Run chunks until the process is ended."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._send(Ready())
         while True:
-            assignment = self._assignments.get()
-            self._send(self._run(assignment))
+            self._send(self._run(self._assignments.get()))
 
     def _run(self, assignment: Assignment) -> ChunkOutcome:
-        claim = (assignment.job.number, assignment.job.epoch)
-        if self._is_draining or claim in self._cancelled:
-            return ChunkOutcome(chunk=assignment.chunk, done=0, rows=[], seconds=0.0)
+        chunk = assignment.chunk
         with self._lock:
-            self._present, self._index, self._end = assignment, 0, assignment.chunk.size
+            if (
+                self._is_draining
+                or (assignment.job.number, assignment.job.epoch) in self._cancelled
+            ):
+                return ChunkOutcome(chunk=chunk, done=0, rows=[], seconds=0.0)
+            present = self._present = InHand(assignment, self._runner, report=self._send)
         try:
-            return self._runner.run(
-                assignment,
-                is_cancelled=lambda: claim in self._cancelled,
-                may_begin=self._may_begin,
-                report=self._report,
-            )
+            return present.run()
         finally:
             with self._lock:
                 self._present = None
 
-    def _may_begin(self, index: int) -> bool:
-        with self._lock:
-            self._index = index
-            return index < self._end and not (self._is_draining and index)
-
-    def _cut(self, chunk: Chunk) -> None:
-        """End the present chunk behind its present object, if that leaves anything."""
-        with self._lock:
-            is_present = self._present is not None and self._present.chunk == chunk
-            if is_present and self._index + 1 < self._end:
-                self._end = self._index + 1
-                self._connection.send(CutShort(chunk=chunk, size=self._end))
-
-    def _report(self, fraction: float) -> None:
-        now = time.monotonic()
-        if now - self._reported_at > _REPORT_SECONDS:
-            self._reported_at = now
-            self._send(fraction)
-
     def _send(self, answer: Answer) -> None:
-        with self._lock:
+        with self._writing:
             self._connection.send(answer)
 
     def _listen(self) -> None:
@@ -104,14 +76,30 @@ class Worker:
                 os._exit(0)  # the parent is gone; nobody waits for this work
             if isinstance(command, Assignment):
                 self._assignments.put(command)
-            elif isinstance(command, CancelJob):
-                self._cancelled.add((command.job, command.epoch))
-            elif isinstance(command, CutChunk):
-                self._cut(command.chunk)
-            elif isinstance(command, Drain):
-                self._is_draining = True
-            if time.monotonic() > self._runner.control.deadline + _GRACE_SECONDS:
-                os._exit(_OVERTIME_EXIT)
+            elif command is not None:
+                self._heed(command)
+            with self._lock:
+                is_overdue = self._present is not None and self._present.is_overdue()
+            if is_overdue:
+                os._exit(OVERTIME_EXIT)
+
+    def _heed(self, command: CancelJob | CutChunk | Drain) -> None:
+        with self._lock:
+            present = self._present
+            match command:
+                case Drain():
+                    self._is_draining = True
+                    if present is not None:
+                        present.drain()
+                case CancelJob(job, epoch):
+                    self._cancelled.add((job, epoch))
+                    if present is not None and present.claim == (job, epoch):
+                        present.cancel()
+                case CutChunk(chunk) if present is not None and present.chunk == chunk:
+                    present.cut(lambda size: self._tell_cut(chunk, size))
+
+    def _tell_cut(self, chunk: Chunk, size: int) -> None:
+        self._send(CutShort(chunk=chunk, size=size))
 
 
 def main(arguments: list[str]) -> None:
