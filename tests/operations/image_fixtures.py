@@ -65,6 +65,23 @@ def with_orientation(upright: Image.Image, orientation: int, path: Path) -> None
     stored.save(path, quality=95, subsampling=0, exif=exif)
 
 
+def with_preview(image: Image.Image, path: Path) -> bytes:
+    """Save a JPEG that has a small copy of itself in its EXIF, as cameras do; the copy."""
+    file = BytesIO()
+    image.resize((160, 120)).save(file, "JPEG")
+    copy = file.getvalue()
+    maker = struct.pack("<HHHI4s", 1, 0x010F, 2, 4, b"Cam\0")
+    second = 8 + len(maker) + 4
+    entries = ((0x0103, 3, 6), (0x0201, 4, second + 2 + 3 * 12 + 4), (0x0202, 4, len(copy)))
+    preview = struct.pack("<H", 3) + b"".join(
+        struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries
+    )
+    block = b"II*\0" + struct.pack("<I", 8) + maker + struct.pack("<I", second)
+    exif = b"Exif\0\0" + block + preview + bytes(4) + copy
+    image.save(path, "JPEG", quality=95, exif=exif)
+    return copy
+
+
 def animation(path: Path, delays: Sequence[int] = (50, 70, 90, 110)) -> None:
     """A red square that wanders to the right over transparency."""
     frames = []

@@ -43,6 +43,22 @@ _SCENES = (
     ":cr='128-40*eq(floor(T/2),1)+80*eq(floor(T/2),3)'"
 )
 _QUIET_AND_LOUD = "sine=f=440:r=44100:d=10,volume='if(eq(mod(floor(t/2),2),1),4,0.01)':eval=frame"
+# White for one frame, and a tone, at each of the first three full seconds.
+_FLASHES = (
+    f"color=black:s=160x120:r={FPS}:d=4,"
+    "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.03)*gt(t,0.5)'"
+)
+_TONES = "aevalsrc='if(lt(mod(t,1),0.04)*gt(t,0.5),sin(2*PI*1000*t),0)':s=48000:d=4"
+# Sixty frames a second, and then six.
+_UNSTEADY = "select='if(lt(t,1),1,not(mod(n,10)))'"
+_FIELDS = "color=black:s=160x120:r=50:d=2[a];color=red:s=20x80:r=50:d=2[b];[a][b]overlay=t*60:20"
+_TO_PQ = (
+    "scale=out_color_matrix=bt709,format=yuv420p,"
+    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv,"
+    "zscale=t=linear:npl=203,format=gbrpf32le,"
+    "zscale=p=bt2020:t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+)
+_TO_LARGE = "scale=out_color_matrix=bt709,format=yuv420p"
 _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 
 _RECIPES: Mapping[str, tuple[str, ...]] = {
@@ -117,6 +133,60 @@ _RECIPES: Mapping[str, tuple[str, ...]] = {
         *(*_H264, "-qp", "4", "-g", "10", "-c:a", "aac", "-t", "10"),
     ),
     "full_hd.mp4": ("-f", "lavfi", "-i", "color=gray:s=1920x1080:r=5:d=0.4", *_H264),
+    "beats.mp4": (
+        *("-f", "lavfi", "-i", _FLASHES, "-f", "lavfi", "-i", _TONES, *_H264, "-c:a", "aac"),
+    ),
+    "late_sound.mp4": (
+        *("-i", "beats.mp4", "-itsoffset", "0.5", "-i", "beats.mp4"),
+        *("-map", "0:v", "-map", "1:a", "-c", "copy"),
+    ),
+    "late_video.mp4": (
+        *("-itsoffset", "1", "-i", "beats.mp4", "-i", "beats.mp4"),
+        *("-map", "0:v", "-map", "1:a", "-c", "copy"),
+    ),
+    "late_clock.mkv": ("-i", "beats.mp4", "-c", "copy", "-output_ts_offset", "10"),
+    "short_video.mkv": (
+        *("-f", "lavfi", "-i", _PICTURES, "-f", "lavfi", "-i", _TONES, *_H264, "-c:a", "aac"),
+    ),
+    "beats.avi": ("-i", "beats.mp4", "-c:v", "mpeg4", "-c:a", "libmp3lame"),
+    "beats.flv": ("-i", "beats.mp4", "-c", "copy"),
+    "beats.mpg": ("-i", "beats.mp4", "-c:v", "mpeg2video", "-c:a", "mp2"),
+    "trimmed.mp4": ("-ss", "1.5", "-i", "parts.mp4", "-c", "copy"),
+    "live.webm": (
+        *("-i", "beats.mp4", "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libvorbis"),
+        *("-f", "webm", "-live", "1"),
+    ),
+    **dict.fromkeys(("unsteady.mkv", "unsteady.mp4"), (
+        *("-f", "lavfi", "-i", "testsrc2=s=160x120:r=60:d=3", "-vf", _UNSTEADY),
+        *("-fps_mode", "vfr", *_H264),
+    )),
+    # A hair's breadth longer than two parts, and than two segments.
+    "ten.mp4": (
+        *("-f", "lavfi", "-i", "color=gray:s=160x120:r=5:d=10"),
+        *("-f", "lavfi", "-i", "sine=f=440:r=44100:d=10.03", *_H264, "-c:a", "aac"),
+    ),
+    "crumb.mp4": (
+        *("-f", "lavfi", "-i", f"testsrc2=s=160x120:r={FPS}:d=4.04"),
+        *("-f", "lavfi", "-i", "sine=f=440:r=44100:d=4.04", *_H264, "-c:a", "aac"),
+    ),
+    # What tells of its rate tells the mean.
+    "unknown_rate.mkv": ("-i", "unsteady.mp4", "-c", "copy"),
+    "fields.mp4": (
+        *("-f", "lavfi", "-i", _FIELDS, "-vf", "format=yuv420p,interlace=lowpass=off"),
+        *(*_H264, "-qp", "1", "-flags", "+ilme+ildct"),
+    ),
+    "large.mp4": (
+        *("-f", "lavfi", "-i", f"color=0xC02040:s=1280x720:r=5:d=0.4,{_TO_LARGE}"),
+        *("-c:v", "libx264", "-qp", "1", "-x264-params", "colormatrix=undef"),
+    ),
+    "large709.mp4": (
+        *("-f", "lavfi", "-i", f"color=0xC02040:s=1280x720:r=5:d=0.4,{_TO_LARGE}"),
+        *("-c:v", "libx264", "-qp", "1", "-colorspace", "bt709"),
+    ),
+    "glow.mkv": (
+        *("-f", "lavfi", "-i", f"color=0xE07030:s=160x120:r=5:d=0.4,{_TO_PQ}"),
+        *("-c:v", "libx265", "-x265-params", "log-level=error"),
+    ),
     "picture.jpg": ("-f", "lavfi", "-i", "testsrc2=s=160x120:d=0.04", "-frames:v", "1"),
 }  # fmt: skip
 _SOURCES = {
@@ -124,6 +194,10 @@ _SOURCES = {
     **dict.fromkeys(("sparse.ts", "sparse.mkv"), "sparse.mp4"),
     "half.mkv": "detail.mkv",
     **dict.fromkeys(("turned.mp4", "mirrored.mp4"), "corners.mp4"),
+    **dict.fromkeys(("beats.avi", "beats.flv", "beats.mpg", "live.webm"), "beats.mp4"),
+    **dict.fromkeys(("late_sound.mp4", "late_video.mp4", "late_clock.mkv"), "beats.mp4"),
+    "trimmed.mp4": "parts.mp4",
+    "unknown_rate.mkv": "unsteady.mp4",
 }
 
 

@@ -13,6 +13,7 @@ from penstock.domain.errors import (
     AttemptCancelledError,
     InvalidArgumentError,
     InvalidParamsError,
+    UnsupportedInputError,
 )
 from penstock.domain.trees import Tree, Value
 from penstock.operations.base import Kind
@@ -234,6 +235,40 @@ def test_uncompress_believes_a_name_in_the_extra_field(tmp_path: Path) -> None:
     unpack(workspace)
 
     assert list(published(workspace)) == ["имя.txt"]
+
+
+@pytest.mark.parametrize("system", [0, 10, 14])
+def test_uncompress_reads_the_folders_of_windows(tmp_path: Path, system: int) -> None:
+    """Tools on Windows that part folders by backslashes mean folders."""
+    made_on_windows(tmp_path / "x.zip", ["d\\", "d\\a.txt", "d\\照片\\b.txt", "c.txt"], system)
+    workspace, chosen = FolderWorkspace(tmp_path, "x.zip"), FolderWorkspace(tmp_path, "x.zip")
+
+    unpack(workspace)
+    unpack(chosen, DownloadConfig={"Prefix": "d/照片/"})
+
+    assert list(published(workspace)) == ["d/a.txt", "d/照片/b.txt", "c.txt"]
+    assert list(published(chosen)) == ["d/照片/b.txt"]
+
+
+@pytest.mark.parametrize("name", ["..\\evil", "a\\..\\..\\evil", "\\evil", "C:\\evil"])
+def test_uncompress_refuses_evil_names_of_windows(tmp_path: Path, name: str) -> None:
+    """A backslash that parts folders leads nowhere else either."""
+    made_on_windows(tmp_path / "x.zip", ["good.txt", name], 0)
+    workspace = FolderWorkspace(tmp_path, "x.zip")
+
+    with pytest.raises(UnsupportedInputError, match="evil"):
+        unpack(workspace)
+
+    assert not published(workspace)
+
+
+def made_on_windows(path: Path, names: list[str], system: int) -> None:
+    """A zip archive as some tools there write it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            entry = zipfile.ZipInfo()
+            entry.filename, entry.create_system = name, system
+            archive.writestr(entry, b"" if name.endswith("\\") else b"x")
 
 
 def test_uncompress_reads_gbk_names_in_tar(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tests.operations.image_fixtures import (
     quarters,
     rendered,
     with_orientation,
+    with_preview,
 )
 from tests.operations.real_pictures import difference
 
@@ -244,16 +245,37 @@ def test_heif_keeps_alpha_and_metadata(tmp_path: Path) -> None:
     assert not stripped.getexif()
 
 
-@pytest.mark.parametrize("word", ["heif", "avif"])
+def test_exif_of_heif_is_about_the_result(tmp_path: Path) -> None:
+    """Size and resolution in the EXIF are those of the result, and the old preview is gone."""
+    exif = Image.Exif()
+    exif[0x011A] = exif[0x011B] = 300.0
+    exif[0x0128] = 2
+    exif.get_ifd(0x8769)[0xA002] = 120
+    quarters().save(tmp_path / "in.jpg", exif=exif, dpi=(300, 300))
+    preview = with_preview(noise(320, 240), tmp_path / "camera.jpg")
+
+    found = opened(execute(tmp_path, "in.jpg", "imageMogr2/thumbnail/60x/format/heif")[0])
+    told = found.getexif()
+    camera, _ = execute(tmp_path, "camera.jpg", "imageMogr2/crop/50x50/format/heif")
+
+    assert (told[0x011A], told[0x011B]) == (300, 300)
+    assert (told.get_ifd(0x8769)[0xA002], told.get_ifd(0x8769)[0xA003]) == (60, 40)
+    assert preview[:200] not in camera.read_bytes()
+
+
+@pytest.mark.parametrize("word", ["heif", "avif", "gif", "bmp", "psd"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_formats_without_a_tag_are_written_upright(
     tmp_path: Path, orientation: int, word: str
 ) -> None:
-    """AVIF and HEIF turn pictures themselves: what a tag turned before is stored upright."""
+    """What a tag turned before is stored upright where viewers look at no tag."""
     with_orientation(quarters(), orientation, tmp_path / "in.jpg")
 
-    path, _ = execute(tmp_path, "in.jpg", f"imageMogr2/format/{word}")
-    found = opened(path) if word == "heif" else Image.open(path)
+    rule = f"imageMogr2/format/{word}"
+    if word == "heif":
+        found = opened(execute(tmp_path, "in.jpg", rule)[0])
+    else:
+        found = rendered(tmp_path, "in.jpg", rule).image
 
     assert found.size == (120, 80)
     assert looks_like(found, QUARTERS, within=24)

@@ -18,6 +18,7 @@ from penstock.domain.errors import (
 from penstock.operations._hidden_files import find_hidden
 from penstock.operations._image_ends import picture_end
 from penstock.operations.image_inspect import OPERATION
+from tests.operations.archives import rarred, rarred_long_ago
 from tests.operations.image_fixtures import animation, noise, png_header, quarters
 from tests.operations.media_fixtures import MediaFolder, media
 from tests.operations.workspace import FolderWorkspace
@@ -115,9 +116,12 @@ def hidden_archive() -> bytes:
 
 
 def test_archives_and_films_behind_a_picture_are_found(tmp_path: Path, media: MediaFolder) -> None:
-    """ZIP, gzip and MP4 behind a picture are found too."""
+    """Archives of every kind and MP4 behind a picture are found too."""
+    rarred(tmp_path / "new.rar")
+    rarred_long_ago(tmp_path / "old.rar", {"a.txt": b"hidden"})
     hidden = {
         "ZIP": hidden_archive(),
+        "7Z": b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(range(200)),
         "GZIP": gzip.compress(b"hidden" * 100),
         "MP4": media.path("silent.mp4").read_bytes(),
     }
@@ -127,6 +131,9 @@ def test_archives_and_films_behind_a_picture_are_found(tmp_path: Path, media: Me
 
         assert (found["Suspicious"], found["SuspiciousType"]) == ("true", kind)
         assert found["SuspiciousSize"] == str(len(content))
+    for name in ("new.rar", "old.rar"):
+        found = inspected(tmp_path, saved("JPEG") + (tmp_path / name).read_bytes())
+        assert found["SuspiciousType"] == "RAR"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +143,8 @@ def test_archives_and_films_behind_a_picture_are_found(tmp_path: Path, media: Me
         b"G" * 5000,
         b"PK\x03\x04 is how archives begin",
         b"\x1f\x8b\x08\x00 is how gzip begins",
+        b"\x1f\x8b\x08" + bytes(7),  # and nothing behind it
+        b"Rar! and 7z are how others begin",
         b"....ftyp",
         b"a note by the photographer " * 50,
     ],

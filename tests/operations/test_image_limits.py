@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from penstock.domain.errors import InputLimitError, UnsupportedInputError
+from penstock.operations._vips import vips
 from penstock.operations.base import Limits
 from tests.operations.image_fixtures import (
     animation,
@@ -64,6 +65,26 @@ def test_what_is_no_picture_is_refused(
 
     assert fault in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+@pytest.mark.parametrize("rule", [*RULES, "imageInfo", "imageAve"])
+def test_measured_values_are_no_picture(tmp_path: Path, rule: str, mode: str) -> None:
+    """A TIFF whose values do not say which is white is refused, never published black."""
+    Image.linear_gradient("L").convert(mode).save(tmp_path / "in.tiff")
+
+    with pytest.raises(UnsupportedInputError, match="which of them is white"):
+        execute(tmp_path, "in.tiff", rule)
+
+
+@pytest.mark.parametrize("rule", [*RULES, "imageInfo", "imageAve"])
+def test_channels_that_nothing_explains_are_refused(tmp_path: Path, rule: str) -> None:
+    """More than colours and one channel of transparency cannot be shown."""
+    image = vips().Image.black(40, 30, bands=6).copy(interpretation="srgb")
+    image.tiffsave(str(tmp_path / "in.tiff"))
+
+    with pytest.raises(UnsupportedInputError, match="has 6 channels"):
+        execute(tmp_path, "in.tiff", rule)
 
 
 @pytest.mark.parametrize("rule", [*RULES, "imageInfo", "imageAve"])

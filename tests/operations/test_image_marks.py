@@ -7,9 +7,10 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
 from penstock.domain.errors import InvalidParamsError, ObjectNotFoundError, UnsupportedInputError
+from penstock.operations._image_text import missing_letters
 from tests.operations.image_fixtures import (
     GREEN,
     RED,
@@ -172,6 +173,22 @@ def test_text_is_written_in_its_colour_and_size(folder: Path) -> None:
     strongest = image.convert("RGB").getchannel("G").point(lambda green: 255 * (green < 30))
     assert strongest.getbbox()
     assert image.convert("RGB").getchannel("R").getextrema() == (255, 255)
+
+
+@pytest.mark.parametrize(
+    ("heavy", "plain"), [("DejaVu Sans Bold", "DejaVu Sans"), ("ariblk.ttf", "arial.ttf")]
+)
+def test_heavy_font_is_written_heavily(folder: Path, heavy: str, plain: str) -> None:
+    """A style in the name of a font is drawn, also where another family stands in."""
+    if missing_letters("H", plain):
+        pytest.skip("no font is installed")
+
+    def ink(font: str) -> float:
+        rule = f"watermark/2/text/{encoded('HHHH')}/fontsize/40/font/{encoded(font)}"
+        image = rendered(folder, "in.png", rule).image
+        return 255 - ImageStat.Stat(image.convert("L")).mean[0]
+
+    assert ink(heavy) > 1.2 * ink(plain)
 
 
 def test_markup_is_only_text(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The rule language: what each spelling means, and that anything else is refused by name."""
 
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from contextlib import suppress
 
 import pytest
@@ -11,6 +11,8 @@ from penstock.domain.errors import InvalidArgumentError
 from penstock.operations._image_rules import parse_rule
 from penstock.operations._image_steps import (
     AutoOrient,
+    BlindKind,
+    BlindMark,
     Blur,
     Bright,
     Contrast,
@@ -41,7 +43,7 @@ WORDS = st.sampled_from(
     "thumbnail crop cut pad color gravity center dx dy iradius rradius rotate auto-orient flip "
     "blur 3x1.5 quality 80! rquality format webp size-limit 10k! strip cgif interlace text "
     "image fill IzAwZmYwMA== w h q % %7C ² ٣ é style ci-process=x scrop imageSlim "
-    "AIGCMetadata Label ContentProducer ProduceID YQ psd".split()
+    "AIGCMetadata Label ContentProducer ProduceID YQ psd svgc type level version 1.0".split()
 )
 
 
@@ -143,6 +145,22 @@ def test_picture_mark_is_read_whole() -> None:
     )
 
 
+def test_blind_mark_is_read_whole() -> None:
+    """Every parameter of `watermark/3` and `/4` finds its place; some have no effect."""
+    url = encoded("http://b.example/logo.png")
+
+    full = parse_rule(f"watermark/3/type/2/image/{url}/level/3/version/2.0|imageMogr2/quality/90")
+    text = parse_rule(f"watermark/3/type/3/text/{encoded('数 ok')}/version/2.0/level/2")
+    reading = parse_rule(f"watermark/4/type/3/text/{encoded('any')}/version/3.0")
+
+    mark = BlindMark(kind=BlindKind.FULL, url="http://b.example/logo.png", level=3)
+    assert full.steps == (mark,)
+    assert full.makes_picture
+    assert text.steps == (BlindMark(kind=BlindKind.TEXT, text="数 ok", least_side=512),)
+    assert reading.reading == BlindMark(kind=BlindKind.TEXT)
+    assert not reading.makes_picture
+
+
 @pytest.mark.parametrize("padding", ["", "=", "=="])
 def test_base64_is_read_with_or_without_padding(padding: str) -> None:
     """Base64 arguments are understood whether or not they are padded."""
@@ -151,6 +169,29 @@ def test_base64_is_read_with_or_without_padding(padding: str) -> None:
     mark = rule.steps[0]
     assert isinstance(mark, TextMark)
     assert (mark.text, mark.font, mark.points) == ("数据 ok", "SimHei", 13)
+
+
+@pytest.mark.parametrize("text", ["ÿÿÿ?>ïï", "a?b?c??", "第一行\n？？"])
+@pytest.mark.parametrize("behind", ["", "/fontsize/40", "/dx/5"])
+def test_base64_with_slashes_is_read_whole(text: str, behind: str) -> None:
+    """The slashes of the other alphabet do not end a text."""
+    word = b64encode(text.encode()).decode()
+
+    (mark,) = parse_rule(f"watermark/2/text/{word}{behind}").steps
+    labelled = parse_rule(
+        f"imageMogr2/AIGCMetadata/Label/MQ/ContentProducer/{word}/ProduceID/{word}/format/png"
+    ).saving
+
+    assert isinstance(mark, TextMark)
+    assert mark.text == text
+    assert labelled.format == "png"
+    assert dict(labelled.label) == {"Label": "1", "ContentProducer": text, "ProduceID": text}
+
+
+def test_unknown_name_behind_base64_is_named() -> None:
+    """A name that is misspelt is not taken for more of the text before it."""
+    with pytest.raises(InvalidArgumentError, match="fontsiz: there is no such parameter"):
+        parse_rule(f"watermark/2/text/{encoded('数据')}/fontsiz/40")
 
 
 def test_stages_become_one_list_of_steps() -> None:
@@ -200,6 +241,27 @@ def test_stages_become_one_list_of_steps() -> None:
         ("watermark/2/text/a", ["text must be URL-safe base64"]),
         ("watermark/2/text/_w", ["text must be URL-safe base64 of UTF-8"]),
         (f"watermark/2/text/{encoded('a' * 60)}/fontsize/1000", ["text must have at most"]),
+        ("watermark/3", ["watermark/3: type must be given"]),
+        ("watermark/3/type/4", ["type must be one of 1, 2, 3"]),
+        ("watermark/3/type/1", ["watermark/3: image must be given"]),
+        ("watermark/3/type/1/image/YQ/version/1.0", ["version must be absent with type/1"]),
+        ("watermark/3/type/2/image/YQ/level/4", ["level must be a whole number from 1 to 3"]),
+        ("watermark/3/type/2/image/YQ/version/3.0", ["version must be one of 1.0, 2.0 with"]),
+        ("watermark/3/type/3/dx/3", ["dx: there is no such parameter", "text must be given"]),
+        (f"watermark/3/type/3/text/{encoded('no blanks')}", ["letters A to Z and digits"]),
+        (f"watermark/3/type/3/text/{encoded('数')}/version/1.0", ["with version/1.0"]),
+        (f"watermark/3/type/3/text/{encoded('a' * 257)}", ["at most 256 characters"]),
+        (f"watermark/3/type/3/text/{encoded('a' + chr(0))}/version/2.0", ["none of them U+0000"]),
+        ("watermark/3/type/3/text/YQ|imageMogr2/thumbnail/9x", ["watermark/3 must be the last"]),
+        ("watermark/3/type/3/text/YQ|watermark/3/type/3/text/YQ", ["must be the last step"]),
+        ("imageMogr2/ignore-error/1|watermark/3/type/3/text/YQ", ["ignore-error must not be"]),
+        ("imageMogr2/size-limit/9k!|watermark/3/type/3/text/YQ", ["size-limit/…! must not be"]),
+        ("watermark/4/type/1", ["watermark/4: image must be given"]),
+        ("watermark/4/type/3|imageMogr2/strip", ["watermark/4 must stand alone"]),
+        ("imageMogr2/format/svgc/thumbnail/9x", ["format/svgc must stand alone"]),
+        ("imageMogr2/format/svgc|imageMogr2/strip", ["format/svgc must stand alone"]),
+        ("imageMogr2/ignore-error/1/format/svgc", ["format/svgc must stand alone"]),
+        ("watermark/3/type/3/text/YQ|imageMogr2/format/svgc", ["format/svgc must stand alone"]),
         ("imageInfo|exif", ["imageInfo must stand alone", "exif must stand alone"]),
         ("|".join(["imageMogr2/strip"] * 11), ["at most 10 stages"]),
     ],
@@ -218,10 +280,7 @@ def test_faulty_rule_is_refused_by_name(rule: str, words: list[str]) -> None:
     [
         "imageMogr2/scrop/10x10",
         "imageMogr2/format/tpg",
-        "imageMogr2/format/svgc",
         "style/mine",
-        "watermark/3/type/2",
-        "watermark/4/type/2",
         "ci-process=detect-label",
     ],
 )
@@ -238,6 +297,10 @@ def test_what_is_not_offered_is_refused(rule: str) -> None:
         ("imageMogr2/format/yjpeg", "png", "jpg"),
         ("imageMogr2/strip", "jpeg", "jpeg"),
         ("imageInfo", "png", "json"),
+        ("imageMogr2/format/svgc", "svg", "svg"),
+        ("watermark/3/type/3/text/YQ", "jpg", "jpg"),
+        ("watermark/4/type/2/image/YQ", "jpg", "png"),
+        ("watermark/4/type/3", "jpg", "txt"),
     ],
 )
 def test_extension_follows_the_format(rule: str, source: str, expected: str) -> None:
@@ -253,7 +316,7 @@ def test_arbitrary_text_is_parsed_or_refused(text: str) -> None:
 
 
 @given(
-    st.sampled_from(["imageMogr2", "imageView2", "watermark/1", "watermark/2"]),
+    st.sampled_from(["imageMogr2", "imageView2", *(f"watermark/{kind}" for kind in range(1, 5))]),
     st.lists(WORDS | st.text(max_size=6), max_size=12),
 )
 def test_arbitrary_words_are_parsed_or_refused(stage: str, words: list[str]) -> None:

@@ -2,17 +2,20 @@
 
 import json
 import re
+import struct
 from base64 import urlsafe_b64encode
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 
 from penstock.domain.errors import InvalidParamsError, UnsupportedInputError
+from penstock.operations._vips import vips
 from tests.operations.image_fixtures import (
     QUARTERS,
+    corners,
     execute,
     looks_like,
     noise,
@@ -191,6 +194,36 @@ def test_psd_is_read(tmp_path: Path) -> None:
 
     assert made.image.size == (60, 40)
     assert looks_like(made.image, QUARTERS)
+
+
+@pytest.mark.parametrize("name", ["p3.jpg", "print.jpg"])
+def test_profile_of_a_psd_is_applied(tmp_path: Path, name: str) -> None:
+    """A PSD of wide colours, or of those of print, looks as a JPEG of the same does."""
+    profile = "p3" if name == "p3.jpg" else "cmyk"
+    quarters().save(tmp_path / "in.png")
+    image = vips().Image.new_from_file(str(tmp_path / "in.png"))
+    image.icc_export(output_profile=profile).jpegsave(str(tmp_path / name), Q=100)
+    psd_with_profile(Image.open(tmp_path / name), tmp_path / "in.psd")
+
+    expected = rendered(tmp_path, name, "imageMogr2/format/png").image
+    found = rendered(tmp_path, "in.psd", "imageMogr2/format/png").image
+    small = rendered(tmp_path, "in.psd", "imageMogr2/thumbnail/60x/format/png").image
+
+    assert difference(found, expected) < 1
+    assert looks_like(small, corners(expected), within=4)
+
+
+def psd_with_profile(image: Image.Image, path: Path) -> None:
+    """Save a picture as a PSD with the colour profile that it has, and ink turned over."""
+    is_print = image.mode == "CMYK"
+    bands = [ImageOps.invert(one) if is_print else one for one in image.split()]
+    size = (image.height, image.width)
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, len(bands), *size, 8, 4 if is_print else 3)
+    profile = image.info["icc_profile"]
+    profile += bytes(len(profile) % 2)
+    resource = struct.pack(">4sHHI", b"8BIM", 1039, 0, len(profile)) + profile
+    start = head + bytes(4) + struct.pack(">I", len(resource)) + resource
+    path.write_bytes(start + bytes(4 + 2) + b"".join(band.tobytes() for band in bands))
 
 
 @pytest.mark.parametrize("length", [10, 26, 40, 5000])

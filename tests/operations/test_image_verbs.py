@@ -167,6 +167,19 @@ def test_blur_takes_its_whole_range(tmp_path: Path, verbs: str) -> None:
     assert mogr(tmp_path, verbs).size == (120, 80)
 
 
+def test_wide_blur_of_a_small_sigma_is_whole(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A radius of many sigmas leaves no edge where the kernel ends, and nothing complains."""
+    edge = Image.new("L", (120, 20))
+    edge.paste(255, (60, 0, 120, 20))
+
+    blurred = mogr(tmp_path, "blur/50x5", edge)
+
+    assert blurred.getpixel((48, 10)) == pytest.approx(255 * 0.0107, abs=1)  # 2.3 sigmas away
+    assert "CRITICAL" not in capfd.readouterr().err
+
+
 def test_blur_does_not_bleed_hidden_colour(tmp_path: Path) -> None:
     """The colour of fully transparent pixels does not reach visible ones."""
     image = Image.new("RGBA", (60, 60), (0, 255, 0, 0))

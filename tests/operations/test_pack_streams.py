@@ -14,6 +14,7 @@ from penstock.domain.errors import InvalidParamsError, OutputRejectedError
 from penstock.operations._av import Turn
 from penstock.operations._codec_names import codec_name
 from penstock.operations._image_geometry import Size
+from penstock.operations._lengths import Span
 from penstock.operations._pack_streams import (
     PackStream,
     check_keys,
@@ -75,7 +76,7 @@ def pack_stream(folder: Path, name: str, found: Track, fps: int = 25) -> PackStr
         turn=Turn(),
         fps=Fraction(fps),
         kilobits=0,
-        seconds=found.seconds,
+        span=Span(0.0, found.seconds),
         is_hdr=False,
         is_decodable=True,
     )

@@ -24,6 +24,7 @@ from tests.operations.image_fixtures import (
     quarters,
     rendered,
     with_orientation,
+    with_preview,
 )
 from tests.operations.workspace import FolderWorkspace
 
@@ -231,6 +232,55 @@ def test_exif_is_told(tmp_path: Path) -> None:
 
     assert tags["Make"] == {"val": "Acme (cameras), Inc"}
     assert none == {"error": "no exif data"}
+
+
+def test_exif_tells_what_the_file_says(tmp_path: Path) -> None:
+    """`exif` tells neither what the reader of the file adds, nor what is about the preview."""
+    exif = Image.Exif()
+    exif[0x011A] = 300.0
+    quarters().save(tmp_path / "in.webp", exif=exif)
+    with_preview(noise(320, 240), tmp_path / "camera.jpg")
+
+    tags = json.loads(execute(tmp_path, "in.webp", "exif")[0].read_text())
+    camera = json.loads(execute(tmp_path, "camera.jpg", "exif")[0].read_text())
+
+    assert tags == {"XResolution": {"val": "300"}}
+    assert camera == {"Make": {"val": "Cam"}}
+
+
+def test_frames_of_a_moving_png_are_counted(tmp_path: Path) -> None:
+    """`imageInfo` tells how many frames a PNG has that moves."""
+    frames = [quarters().rotate(angle) for angle in (0, 90, 180)]
+    frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:])
+
+    answer = json.loads(execute(tmp_path, "in.png", "imageInfo")[0].read_text())
+
+    assert answer["frame_count"] == "3"
+
+
+@pytest.mark.parametrize("verbs", ["crop/50x50", "crop/50x50/size-limit/100k"])
+@pytest.mark.parametrize("target", ["jpg", "png", "webp", "avif"])
+def test_preview_of_what_the_picture_was_is_dropped(
+    tmp_path: Path, verbs: str, target: str
+) -> None:
+    """What was cut off does not live on in the EXIF, however the file is written."""
+    preview = with_preview(noise(320, 240), tmp_path / "in.jpg")
+
+    made = rendered(tmp_path, "in.jpg", f"imageMogr2/{verbs}/format/{target}")
+
+    assert made.image.getexif()[0x010F] == "Cam"
+    assert preview[:200] not in made.path.read_bytes()
+
+
+def test_png_of_a_photograph_is_no_larger_than_others_make_it(tmp_path: Path) -> None:
+    """A PNG of smooth colours is about as small as another library makes it."""
+    Image.merge("RGB", [Image.linear_gradient("L").rotate(90 * n) for n in range(3)]).save(
+        tmp_path / "in.png"
+    )
+
+    path, _ = execute(tmp_path, "in.png", "imageMogr2/strip")
+
+    assert path.stat().st_size < 1.2 * (tmp_path / "in.png").stat().st_size
 
 
 def test_size_limit_is_held(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _video(**leaves: str) -> Tree:
         ({"Crop": "0:2:3:4"}, "Video.Crop"),
         ({"Roi": "extreme"}, "Video.Roi"),
         ({"Remove": "perhaps"}, "Video.Remove"),
-        ({"StdExtInfo": "single-pps=1"}, "Video.StdExtInfo"),
+        ({"StdExtInfo": "single-pps=0"}, "Video.StdExtInfo"),
     ],
 )
 def test_transcode_refuses_wrong_video(leaves: dict[str, str], named: str) -> None:

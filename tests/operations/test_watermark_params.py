@@ -16,7 +16,7 @@ from penstock.operations._watermark_params import (
     TextContent,
     Watermark,
 )
-from penstock.operations._watermark_pictures import shown_size
+from penstock.operations._watermark_pictures import Canvas, shown_size
 
 _BASE: Tree = {"Pos": "TopLeft", "LocMode": "Absolute", "Dx": "1", "Dy": "2"}
 _IMAGE = {"Url": "a.png", "Mode": "Original", "Transparency": "100"}
@@ -302,7 +302,7 @@ def test_marks_keep_their_proportions(
 
     if round(other) > 4096:
         return
-    found = shown_size(content, Size(width, height), Size(1000, 500))
+    found = shown_size(content, Size(width, height), Canvas(Size(1000, 500)))
 
     pair = found if is_wide else Size(found.height, found.width)
     assert pair.width == max(round(asked), 1)

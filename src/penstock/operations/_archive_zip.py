@@ -22,6 +22,8 @@ _IS_ENCRYPTED = 0x1
 _IS_UTF8 = 0x800
 _AES_METHOD = 99
 _UNICODE_PATH = 0x7075
+# Made on FAT, NTFS or VFAT, where a backslash parts folders; some tools there write it.
+_WINDOWS = frozenset({0, 10, 14})
 _EXTRA_HEAD_BYTES = 4
 
 
@@ -59,7 +61,9 @@ class ZipArchive:
             guessed = iter(decode_names(raw))
             for entry in self._entries:
                 name = _told_name(entry) if _is_told(entry) else next(guessed)
-                yield Member(name, entry.file_size, _kind_of(entry))
+                if entry.create_system in _WINDOWS:
+                    name = name.replace("\\", "/")
+                yield Member(name, entry.file_size, _kind_of(entry, name))
 
     def extract(self, wanted: Sequence[PlannedMember], take: Take) -> None:
         """Unpack members; the password is tried before the first is taken."""
@@ -153,11 +157,11 @@ def _unicode_path(entry: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _kind_of(entry: zipfile.ZipInfo) -> MemberKind:
+def _kind_of(entry: zipfile.ZipInfo, name: str) -> MemberKind:
     mode = stat.S_IFMT(entry.external_attr >> 16)
     if mode == stat.S_IFLNK:
         return MemberKind.LINK
     if mode not in {0, stat.S_IFREG, stat.S_IFDIR}:
         return MemberKind.DEVICE
-    is_folder = mode == stat.S_IFDIR or entry.orig_filename.endswith("/")
+    is_folder = mode == stat.S_IFDIR or name.endswith("/")
     return MemberKind.FOLDER if is_folder else MemberKind.FILE

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PLAYLISTS = frozenset({"hls", "applehttp", "concat", "dash", "imf"})
 _FIXED_POINT = 1 << 16
+_LARGE_HEIGHT = 577
+_UNKNOWN = 2
 
 
 class Turn(NamedTuple):
@@ -61,20 +63,23 @@ def library() -> ModuleType:
 
 @contextmanager
 def open_media(
-    path: Path, key: str, *, is_playlist_allowed: bool = False
+    path: Path, key: str, *, is_playlist_allowed: bool = False, format_name: str | None = None
 ) -> Iterator["InputContainer"]:
     """A media file opened for reading, closed on the way out.
 
     Args:
         key: The object's key, for messages.
         is_playlist_allowed: Whether the file may name other files; only for what we wrote.
+        format_name: ffmpeg's name of the container, for files too short to be recognized.
 
     Raises:
         UnsupportedInputError: The file is not media, is broken, or is a playlist.
     """
     options = {"protocol_whitelist": PROTOCOLS}
     try:
-        with library().open(f"file:{path}", options=options, metadata_errors="replace") as media:
+        with library().open(
+            f"file:{path}", format=format_name, options=options, metadata_errors="replace"
+        ) as media:
             names = set(media.format.name.split(","))
             if names & _PLAYLISTS and not is_playlist_allowed:
                 raise UnsupportedInputError(key, "playlists are not read as input")
@@ -120,6 +125,17 @@ def pixel_aspect(stream: "VideoStream") -> Fraction:
     """Width of a stored pixel over its height; 1 where the stream does not tell."""
     ratio = stream.sample_aspect_ratio
     return ratio if ratio and ratio > 0 else Fraction(1)
+
+
+def assumed_matrix(context: Any) -> str:  # noqa: ANN401  # of PyAV's decoder
+    """The matrix of colours that nobody told, by the custom of large pictures, as ffmpeg calls it.
+
+    Empty where it is told, where there is none, and where ffmpeg's own custom is that of small
+    pictures.
+    """
+    is_large = context.height >= _LARGE_HEIGHT or context.width > 2 * _LARGE_HEIGHT
+    is_yuv = (context.pix_fmt or "").startswith(("yuv", "nv", "p0"))
+    return "bt709" if is_large and is_yuv and context.colorspace == _UNKNOWN else ""
 
 
 def _display_matrix(frame: "VideoFrame") -> tuple[int, ...] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from penstock.domain.errors import InvalidParamsError
 from penstock.operations._ffmpeg import MediaInput
@@ -12,7 +13,7 @@ from penstock.operations._subtitles import PreparedSubtitle, prepare_subtitle
 from penstock.operations._transcode_filters import filter_chain
 from penstock.operations._transcode_params import Params
 from penstock.operations._watermark_params import Watermark
-from penstock.operations._watermark_pictures import PreparedMark, prepare_mark
+from penstock.operations._watermark_pictures import Canvas, PreparedMark, prepare_mark
 from penstock.operations.base import Workspace
 
 
@@ -78,8 +79,8 @@ def gather(params: Params, media: Media, workspace: Workspace) -> Companions:
     video = None if params.video is None else media.video
     marks: list[PreparedMark] = []
     if video is not None and params.video is not None and params.watermarks:
-        size = filter_chain(params.video, params.adjustments, video).size
-        marks += prepare_marks(params.watermarks, size, workspace)
+        chain = filter_chain(params.video, params.adjustments, video)
+        marks += prepare_marks(params.watermarks, chain.size, chain.aspect, workspace)
     tracks = prepare_tracks(params.mix, workspace) if params.mix and params.audio else ()
     companions = Companions(
         marks=marks, tracks=tracks, subtitles=list(_subtitles(params, video, media, workspace))
@@ -92,9 +93,12 @@ def gather(params: Params, media: Media, workspace: Workspace) -> Companions:
 
 
 def prepare_marks(
-    watermarks: Sequence[Watermark], size: Size, workspace: Workspace
+    watermarks: Sequence[Watermark], size: Size, aspect: Fraction, workspace: Workspace
 ) -> Iterator[PreparedMark]:
     """Prepare marks in order, for a video of this size; a background changes it.
+
+    Args:
+        aspect: Width of a pixel of the video over its height.
 
     Raises:
         ObjectNotFoundError: A picture does not exist.
@@ -104,7 +108,7 @@ def prepare_marks(
     """
     for number, mark in enumerate(watermarks):
         workspace.checkpoint()
-        prepared = prepare_mark(mark, number, size, workspace)
+        prepared = prepare_mark(mark, number, Canvas(size, aspect), workspace)
         size = prepared.size if mark.is_background else size
         yield prepared
 

@@ -12,7 +12,6 @@ from penstock.operations._concat_plan import Piece, Plan
 from penstock.operations._ffmpeg import MediaInput
 from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS
 from penstock.operations._media_checks import Expected, slack
-from penstock.operations._probe import stream_seconds
 from penstock.operations._remux import WRAPPERS, wrapping
 from penstock.operations.base import Workspace
 
@@ -66,6 +65,12 @@ def plan_direct(params: Params, pieces: Sequence[Piece], workspace: Workspace) -
     )
 
 
+def _showing(piece: Piece) -> dict[str, Any]:
+    """How pictures are to be shown; of several pieces a player believes the first."""
+    video = piece.media.video
+    return {} if video is None else {"turn": video.turn, "shape of pixels": video.aspect}
+
+
 def _listed(pieces: Sequence[Piece], workspace: Workspace) -> MediaInput:
     """A list of links in scratch space: names of ours, whatever the pieces are called."""
     lines = []
@@ -88,6 +93,7 @@ def _shapes(piece: Piece, params: Params, workspace: Workspace) -> dict[str, Any
             shapes |= {
                 "size": (context.width, context.height),
                 "pixels": context.pix_fmt,
+                **_showing(piece),
                 **_coding("video", video),
             }
         audio = next(filter(has_decoder, media.streams.audio), None) if params.audio else None
@@ -115,7 +121,9 @@ def _demand_whole(
             if packet.pts is not None and packet.time_base is not None:
                 ticks = packet.pts + (packet.duration or 0)
                 end = max(end, ticks * packet.time_base - origin)
-    promised = min(piece.media.seconds, stream_seconds(stream, piece.media.seconds))
+    facts = (piece.media.video, *piece.media.audios)
+    ends = [one.span.end for one in facts if one is not None and one.index == stream.index]
+    promised = min(piece.media.seconds, *ends)
     if end and end + Fraction(slack(promised)) < promised:
         fault = f"ends at {float(end):.2f} s, although it promises {promised:.2f} s"
         raise UnsupportedInputError(piece.key, fault)

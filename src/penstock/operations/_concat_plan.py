@@ -22,11 +22,11 @@ from penstock.operations._media_checks import Expected, slack
 from penstock.operations._mix_graph import PreparedTrack, SoundFrame, mix_graph
 from penstock.operations._probe import AudioFacts, Media, VideoFacts
 from penstock.operations._transcode_encoders import audio_options, channel_count, video_options
-from penstock.operations._transcode_filters import filter_chain, fitted
+from penstock.operations._transcode_filters import TO_SDR, filter_chain, fitted, whole_frames
 from penstock.operations._transcode_settings import Adjustments, Excess, Shape
 from penstock.operations._transcode_tables import AUDIO_NAMES, LAYOUTS, VIDEO_NAMES
 
-_DEFAULT_FPS = 25.0
+_DEFAULT_FPS = Fraction(25)
 _AS_ASKED = Adjustments(shape=Shape.PAD)
 
 
@@ -92,10 +92,15 @@ class _Frame:
         return Size(2, 2) if self.video is None else Size(self.video.width, self.video.height)
 
     @property
-    def fps(self) -> float:
+    def is_hdr(self) -> bool:
+        """Whether the common picture is; pieces of both kinds become SDR."""
+        return self.video is not None and self.video.is_hdr
+
+    @property
+    def fps(self) -> Fraction:
         """Frames a second of the common picture."""
-        known = self.video is not None and self.video.fps
-        return float(known) if known else _DEFAULT_FPS
+        known = None if self.video is None else self.video.fps
+        return known or _DEFAULT_FPS
 
     @property
     def layout(self) -> str:
@@ -167,8 +172,9 @@ def plan_concat(
 def _frame(params: Params, pieces: Sequence[Piece]) -> _Frame:
     videos = [piece.media.video for piece in pieces if piece.media.video is not None]
     audios = [piece.media.audio for piece in pieces if piece.media.audio is not None]
+    is_hdr = all(video.is_hdr for video in videos)
     return _Frame(
-        video=_ideal(videos[0]) if videos and params.video else None,
+        video=replace(_ideal(videos[0]), is_hdr=is_hdr) if videos and params.video else None,
         audio=audios[0] if audios and params.audio else None,
         rate=params.audio.sample_rate if params.audio else 44100,
     )
@@ -178,7 +184,8 @@ def _ideal(video: VideoFacts) -> VideoFacts:
     """The same upright, with square pixels and even sides."""
     width = max(round(video.width * video.aspect / 2) * 2, 2)
     height = max(round(video.height / 2) * 2, 2)
-    return replace(video, width=width, height=height, aspect=Fraction(1), turn=Turn())
+    ideal = replace(video, width=width, height=height, aspect=Fraction(1), turn=Turn())
+    return replace(ideal, is_interlaced=False)
 
 
 def _normalised(frame: _Frame, pieces: Sequence[Piece]) -> Iterator[str]:
@@ -192,11 +199,13 @@ def _normalised(frame: _Frame, pieces: Sequence[Piece]) -> Iterator[str]:
 
 def _pictures(frame: _Frame, piece: Piece, number: int) -> str:
     video = piece.media.video
-    after = f"fps={frame.fps:.6f}:start_time=0,format=yuv420p"
+    after = f"fps={frame.fps}:start_time=0,format=yuv420p"
     if video is None:
         size = f"{frame.size.width}x{frame.size.height}"
-        return f"color=black:s={size}:r={frame.fps:.6f}:d={piece.seconds:.3f},{after},setsar=1"
-    filters = fitted(Shape.PAD, frame.size, video.width * video.aspect, video.height)
+        return f"color=black:s={size}:r={frame.fps}:d={piece.seconds:.3f},{after},setsar=1"
+    fitting = fitted(Shape.PAD, frame.size, video.width * video.aspect, video.height)
+    is_mapped = video.is_hdr and not frame.is_hdr
+    filters = [*whole_frames(video), *([TO_SDR] if is_mapped else []), *fitting]
     return f"[{number}:{video.index}]{','.join(filters)},{after}"
 
 
@@ -220,7 +229,7 @@ def _joined(frame: _Frame, count: int) -> str:
     )
     outputs = "[loose]" * has_video + "[sound]" * has_audio
     joined = f"{labels}concat=n={count}:v={int(has_video)}:a={int(has_audio)}{outputs}"
-    return f"{joined};[loose]fps={frame.fps:.6f}[joined]" if has_video else joined
+    return f"{joined};[loose]fps={frame.fps}[joined]" if has_video else joined
 
 
 def _muxing(params: Params, frame: _Frame) -> Iterator[str]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from penstock.domain.errors import UnsupportedInputError
 from penstock.operations._av import library
 from penstock.operations.base import Workspace
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _WORTH_A_SEEK_SECONDS = 10
 _STEPS_BACK_SECONDS = (0, 5, 30)
 _MICROSECONDS = 1_000_000
+_SLACK = Fraction(1, 2)
 
 
 class Shot(NamedTuple):
@@ -54,14 +56,24 @@ class FrameReader:
         stream.codec_context.thread_count = workspace.limits.threads
         _discard_others(media, stream)
 
-    def at(self, times: Iterable[Fraction]) -> Iterator[Shot]:
-        """The frame shown at each of these rising times; stops where none can be decoded."""
+    def at(self, times: Iterable[Fraction], *, is_strict: bool = False) -> Iterator[Shot]:
+        """The frame shown at each of these rising times; stops where none can be decoded.
+
+        Args:
+            is_strict: Whether times at which no frame is shown any more fail the file; otherwise
+                they get the last one.
+
+        Raises:
+            UnsupportedInputError: The file ends before the last of the times.
+        """
         for seconds in times:
             if self._is_seek_worthwhile(seconds):
                 self._seek(seconds)
             shot = self._advance(seconds)
             if shot is None:
                 return
+            if is_strict:
+                self._demand_shown(seconds)
             yield Shot(seconds, shot.frame)
 
     def since(self, start: Fraction) -> Iterator[Shot]:
@@ -82,6 +94,17 @@ class FrameReader:
             if self._next.seconds >= start - self._tick / 2 or start == 0:
                 yield self._next
             self._next = next(self._frames, None)
+
+    def _demand_shown(self, seconds: Fraction) -> None:
+        """Complain of a time that lies behind the last frame."""
+        if self._next is not None or self._shown is None:
+            return
+        rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)
+        length = max(self._shown.frame.duration * self._tick, 1 / rate)
+        end = self._shown.seconds + length
+        if seconds > end + _SLACK:
+            fault = f"is cut off: its pictures end at {float(end):.2f} s"
+            raise UnsupportedInputError(self._workspace.key, fault)
 
     def _advance(self, seconds: Fraction) -> Shot | None:
         """Go on to the frame shown at a time; None when there is no frame at all."""

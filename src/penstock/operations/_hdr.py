@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from penstock.domain.errors import UnsupportedInputError
-from penstock.operations._av import main_video, open_media
+from penstock.operations._av import assumed_matrix, main_video, open_media
 from penstock.operations._transcode_params import Params
 from penstock.operations._treatments import Treatment
 
@@ -17,7 +17,6 @@ _WHITE_NITS = 203
 _PIXELS = "yuv420p10le"
 _CURVES = {"HDR10": "smpte2084", "HLG": "arib-std-b67"}
 _UNKNOWN = 2
-_HIGH_DEFINITION = 577
 # A screen of P3 colours, 0.0001 to 1000 nits, in the units of the standard (SMPTE ST 2086).
 _SCREEN = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
 
@@ -80,10 +79,9 @@ def _assumed(path: Path, key: str) -> Iterator[str]:
         if stream is None:
             raise UnsupportedInputError(key, "has no video")
         context = stream.codec_context
-        is_large = context.height >= _HIGH_DEFINITION or context.width > 2 * _HIGH_DEFINITION
         if context.color_primaries == _UNKNOWN:
             yield "color_primaries=bt709"
         if context.color_trc == _UNKNOWN:
             yield "color_trc=bt709"
         if context.colorspace == _UNKNOWN:
-            yield f"colorspace={'bt709' if is_large else 'smpte170m'}"
+            yield f"colorspace={assumed_matrix(context) or 'smpte170m'}"

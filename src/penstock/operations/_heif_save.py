@@ -25,6 +25,7 @@ from penstock.operations._image_geometry import Size
 from penstock.operations._vips import Picture, vips
 
 _LEAST_SIDE = 16  # of what x265 takes
+_PREVIEW = "jpeg-thumbnail-data"
 _PNG_START, _CHUNK_FRAME = 8, 12
 _TO_YUV = "scale=out_color_matrix=bt601:out_range=full:flags=accurate_rnd,format=yuv420p"
 _ENCODER = "info=0:keyint=1:hash=0:pools=none:frame-threads=1:log-level=error:crf="
@@ -122,12 +123,17 @@ def _note(kind: bytes, content: bytes, media_type: bytes = b"") -> Item:
 
 
 def _exif(image: Picture) -> bytes:
-    """The EXIF block as libvips would write it now; read out of a PNG of one pixel."""
-    dot = vips().Image.black(1, 1)
+    """The EXIF block as libvips would write it now; read out of a black PNG of the same size.
+
+    It drops the preview, which shows the picture as it was, where its field has been removed.
+    """
+    black = vips().Image.black(image.width, image.height).copy(xres=image.xres, yres=image.yres)
     for name in image.get_fields():
-        if name.startswith("exif-") or name == "orientation":
-            dot.set_type(image.get_typeof(name), name, image.get(name))
-    content = bytes(dot.pngsave_buffer(keep="exif"))
+        if name.startswith("exif-") or name in {"orientation", _PREVIEW}:
+            black.set_type(image.get_typeof(name), name, image.get(name))
+    if _PREVIEW in black.get_fields():
+        black.remove(_PREVIEW)
+    content = bytes(black.pngsave_buffer(keep="exif", bitdepth=1, compression=1))
     at = _PNG_START
     while at < len(content):
         length, name = unpack_from(">I4s", content, at)

@@ -1,12 +1,12 @@
-"""Looks for a file of another kind among bytes: MPEG-TS, ZIP, MP4, gzip.
+"""Looks for a file of another kind among bytes: MPEG-TS, ZIP, RAR, 7z, MP4, gzip.
 
-A kind is told by more than its magic number, since in a few megabytes of noise any four bytes
-turn up by chance: a transport stream by several packets in a row, an archive by what follows.
+A kind is told by more than four bytes, since in a few megabytes of noise any four turn up by
+chance: a transport stream by several packets in a row, an archive by what follows.
 """
 
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from struct import unpack_from
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ _SYNC = ord("G")
 _SYNCS = bytes([_SYNC]) * _PACKETS
 _FAULT_BIT, _CONTENT_BITS = 0x80, 0x30
 _ZIP = re.compile(rb"PK\x03\x04[\x0a-\x3f]\x00")
+_RAR = re.compile(rb"Rar!\x1a\x07(?:\x00|\x01\x00)")
+_SEVEN_ZIP = re.compile(rb"7z\xbc\xaf\x27\x1c\x00")
 _GZIP = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
 _MP4 = re.compile(rb"ftyp[ -~]{4}")
 _MP4_LEAST, _MP4_MOST = 16, 1 << 10
@@ -31,7 +33,7 @@ class HiddenFile(NamedTuple):
     """A file found inside of another; offsets are from 0, both inclusive.
 
     Attributes:
-        kind: `MPEG-TS`, `ZIP`, `MP4` or `GZIP`.
+        kind: `MPEG-TS`, `ZIP`, `RAR`, `7Z`, `MP4` or `GZIP`.
     """
 
     kind: str
@@ -52,7 +54,7 @@ def find_hidden(content: Content, start: int, checkpoint: Callable[[], None]) ->
     """
     places = [
         (place, kind)
-        for kind, find in (("ZIP", _zip), ("MP4", _mp4), ("GZIP", _gzip))
+        for kind, find in _FINDERS.items()
         if (place := next(find(content, start), None)) is not None
     ]
     stream = _transport_stream(content, start, checkpoint)
@@ -71,6 +73,14 @@ def _zip(content: Content, start: int) -> Iterator[int]:
             yield at
 
 
+def _rar(content: Content, start: int) -> Iterator[int]:
+    return (found.start() for found in _RAR.finditer(content, start))
+
+
+def _seven_zip(content: Content, start: int) -> Iterator[int]:
+    return (found.start() for found in _SEVEN_ZIP.finditer(content, start))
+
+
 def _mp4(content: Content, start: int) -> Iterator[int]:
     for found in _MP4.finditer(content, start + 4):
         at = found.start() - 4
@@ -84,10 +94,11 @@ def _gzip(content: Content, start: int) -> Iterator[int]:
         at = found.start()
         try:
             sample = content[at : at + _SAMPLE_BYTES]
-            zlib.decompressobj(wbits=31).decompress(sample, _SAMPLE_BYTES)
+            unpacked = zlib.decompressobj(wbits=31).decompress(sample, _SAMPLE_BYTES)
         except zlib.error:
             continue
-        yield at
+        if unpacked:
+            yield at
 
 
 def _transport_stream(content: Content, start: int, checkpoint: Callable[[], None]) -> int | None:
@@ -117,3 +128,12 @@ def _is_packet(block: bytes, at: int) -> bool:
     header = block[at : at + 4]
     is_whole = len(header) == 4  # noqa: PLR2004 - the bytes of a packet's header
     return is_whole and not header[1] & _FAULT_BIT and bool(header[3] & _CONTENT_BITS)
+
+
+_FINDERS: Mapping[str, Callable[[Content, int], Iterator[int]]] = {
+    "ZIP": _zip,
+    "RAR": _rar,
+    "7Z": _seven_zip,
+    "MP4": _mp4,
+    "GZIP": _gzip,
+}

@@ -2,7 +2,8 @@
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Container
+from collections.abc import Collection, Container
+from itertools import takewhile
 
 from penstock.operations._image_steps import MAX_SIDE, Colour, Gravity
 
@@ -98,13 +99,20 @@ class Arguments:
         """A point of the 3x3 grid, compared without case."""
         return Gravity(self.choice(verb, tuple(Gravity)) or Gravity.CENTER)
 
-    def base64(self, verb: str) -> str:
-        """Text in base64 of either alphabet, padded or not, of UTF-8."""
+    def base64(self, verb: str, names: Collection[str] = ()) -> str:
+        """Text in base64 of either alphabet, padded or not, of UTF-8.
+
+        Args:
+            names: What may follow. Words that are none of them were parted from this one by
+                slashes of the alphabet that has them; empty does not look for such.
+        """
         word = self.take()
-        try:
-            decoded = decode_base64(word)
-        except ValueError:
-            decoded = ""
+        parted = list(takewhile(lambda one: one not in names, self._words[self._next :]))
+        whole = _text_of("/".join([word, *parted])) if names and parted else ""
+        if whole and whole.replace("\n", " ").isprintable():
+            self._next += len(parted)
+            return whole
+        decoded = _text_of(word)
         if not decoded:
             self.fault(verb, "URL-safe base64 of UTF-8 text", word)
         return decoded
@@ -118,6 +126,14 @@ class Arguments:
         if word:
             self.fault(verb, "base64 of #RRGGBB", word)
         return (0, 0, 0)
+
+
+def _text_of(word: str) -> str:
+    """What a word says; empty where it is not base64 of UTF-8."""
+    try:
+        return decode_base64(word)
+    except ValueError:
+        return ""
 
 
 def decode_base64(word: str) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from penstock.domain.executions import OutputObject
+from penstock.operations import _pillow
 from penstock.operations._image_bench import Bench
+from penstock.operations._image_ends import is_animated_png
 from penstock.operations._image_geometry import Size, inside
 from penstock.operations._image_quality import jpeg_quality
 from penstock.operations._image_rendering import plainly_named
@@ -41,6 +43,8 @@ def information(name: str, source: Path, bench: Bench) -> dict[str, Any]:
         return {"RGB": average_colour(source, header, bench.key)}
     if name == "exif":
         return _exif(source, header, bench.key)
+    moves = header.format == "png" and is_animated_png(source)
+    frames = _pillow.count_frames(source, bench.key) if moves else header.frames
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, _md5).hexdigest()
     return {
@@ -50,7 +54,7 @@ def information(name: str, source: Path, bench: Bench) -> dict[str, Any]:
         "size": str(source.stat().st_size),
         "md5": digest,
         "photo_rgb": average_colour(source, header, bench.key),
-        "frame_count": str(header.frames),
+        "frame_count": str(frames),
     }
 
 
@@ -65,6 +69,16 @@ def source_facts(source: Path, bench: Bench) -> dict[str, str]:
         "Quality": str(jpeg_quality(source)) if header.format == "jpeg" else _FULL_QUALITY,
         "Ave": average_colour(source, header, bench.key),
         "Orientation": str(header.orientation),
+    }
+
+
+def drawing_facts(made: Rendered) -> dict[str, str]:
+    """The `ImageInfo` of a drawing, which stays as it is when it is made smaller."""
+    return {
+        "Format": made.format,
+        "Width": str(made.size.width),
+        "Height": str(made.size.height),
+        "Quality": _FULL_QUALITY,
     }
 
 
@@ -88,16 +102,20 @@ def format_word(format_name: str) -> str:
 
 
 def result_facts(
-    output: OutputObject, made: Rendered | None, original: Mapping[str, Any]
+    output: OutputObject,
+    made: Rendered | None,
+    original: Mapping[str, Any],
+    found: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """`PicProcessResult` in all three shapes that clients read.
 
     Args:
-        made: None when the output is not a picture but an answer in JSON.
+        made: None when the output is not a picture but an answer in JSON, or a text.
         original: The children of `OriginalInfo`.
+        found: What was found out, beside what the output is; None for nothing.
     """
     etag = f'"{output.etag}"'
-    shape = {"Format": "json"}
+    shape = {"Format": "txt" if found else "json"}
     if made:
         shape = {
             "Format": format_word(made.format),
@@ -105,7 +123,7 @@ def result_facts(
             "Height": str(made.size.height),
             "Quality": str(made.quality),
         }
-    result = {**shape, "Size": str(output.size_bytes), "Etag": etag}
+    result = {**shape, "Size": str(output.size_bytes), "Etag": etag, **(found or {})}
     objects = {"Object": {"Key": output.key, **result}}
     return {
         "PicProcessResult": {

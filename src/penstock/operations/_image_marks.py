@@ -31,17 +31,30 @@ def picture_mark(step: PictureMark, size: Size, bench: Bench) -> Callable[[Pictu
         InputLimitError: It is too large.
         InvalidParamsError: The mark is animated.
     """
-    path = bench.fetch_other(step.url)
-    name = urlsplit(step.url).path.lstrip("/")  # a query may hold a signature
-    header = read_header(path, name, bench.limits)
-    if header.frames > 1:
-        message = f"the mark {name!r} must be a still picture, not an animation"
-        raise InvalidParamsError(message)
+    path, header, name = fetched_still(step.url, bench)
     wanted = mark_size(step, size, header.size)
     if step.oversize is Oversize.SCALE:
         wanted = inside(size, wanted)
     check_pixels(name, wanted, 1, bench.limits)
     return _laid(opened_mark(path, header, name, wanted), step.placement, size)
+
+
+def fetched_still(url: str, bench: Bench) -> tuple[Path, Header, str]:
+    """Another picture of the bucket: its file, its header, and its key for messages.
+
+    Raises:
+        ObjectNotFoundError: It does not exist.
+        UnsupportedInputError: It is not a picture that can be read.
+        InputLimitError: It is too large.
+        InvalidParamsError: It is animated.
+    """
+    path = bench.fetch_other(url)
+    name = urlsplit(url).path.lstrip("/")  # a query may hold a signature
+    header = read_header(path, name, bench.limits)
+    if header.frames > 1:
+        message = f"{name!r} must be a still picture, not an animation"
+        raise InvalidParamsError(message)
+    return path, header, name
 
 
 def opened_mark(path: Path, header: Header, name: str, wanted: Size) -> Picture:

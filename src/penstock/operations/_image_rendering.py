@@ -10,18 +10,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from penstock.domain.errors import InputLimitError, InvalidParamsError, OutputRejectedError
+from penstock.operations._blind_marks import check_mark, refuse_moving
 from penstock.operations._image_bench import Bench, FfmpegRun
 from penstock.operations._image_ends import is_animated_png
 from penstock.operations._image_geometry import Size, resized
 from penstock.operations._image_quality import jpeg_quality
 from penstock.operations._image_result import Rendered, check_result
 from penstock.operations._image_save import output_format, quality_for, result_path, save
-from penstock.operations._image_steps import AutoOrient, Resize, Rule, Step
+from penstock.operations._image_steps import AutoOrient, BlindMark, Resize, Rule, Step
 from penstock.operations._image_verbs import STREAMED, prepared
 from penstock.operations._vips import (
     Header,
     Picture,
     as_srgb,
+    as_stored,
     check_pixels,
     frame_times,
     open_frames,
@@ -35,8 +37,9 @@ from penstock.operations._vips import (
 from penstock.operations.base import Limits
 
 _ANIMATED = frozenset({"gif", "webp"})
-# These hold the orientation as a part of the picture, so that nobody sees it otherwise.
-_ALWAYS_UPRIGHT = frozenset({"avif", "heif"})
+# These hold no orientation beside the picture, or none that every viewer looks at.
+_ALWAYS_UPRIGHT = frozenset({"avif", "bmp", "gif", "heif", "psd"})
+_KEEP_PROFILES = frozenset({"jpeg", "png", "webp", "tiff", "avif"})
 _BEST = 100
 
 
@@ -82,6 +85,7 @@ def render(rule: Rule, source: Path, bench: Bench) -> Rendered:
     """
     source = plainly_named(source, bench.folder)
     header = read_header(source, bench.key, bench.limits)
+    refuse_moving(rule.steps, source, header, bench.key)
     if rule.saving.is_slim and is_animated_png(source):
         return _unchanged(source, header, bench)  # libvips would keep its first frame only
     try:
@@ -93,23 +97,28 @@ def render(rule: Rule, source: Path, bench: Bench) -> Rendered:
 
 
 def _rendered(rule: Rule, source: Path, header: Header, bench: Bench) -> Rendered:
+    if rule.is_drawing:
+        message = f"format/{rule.saving.format} makes drawings smaller, not {header.format}"
+        raise InvalidParamsError(message)
     format_name = output_format(rule.saving, header)
     quality = quality_for(rule.saving, format_name, header, source)
     with translated(bench.key):
         if header.frames > 1 and format_name in _ANIMATED:
             frames, steps = _animation(source, header, rule), [*rule.steps]
         else:
-            frames, steps = _still(source, header, rule, bench)
-        for step in steps:
+            frames, steps = _still(source, header, rule, bench, format_name)
+        before = frames
+        for step in _turned_first(steps, format_name):
             bench.checkpoint()
-            frames = _stepped(step, frames, bench)
+            before, frames = frames, _stepped(step, frames, bench)
         if format_name in _ALWAYS_UPRIGHT:
-            frames = [upright(frames[0])]
+            frames = [upright(frame) for frame in frames]
         bench.checkpoint()
         quality = save(frames, format_name, rule.saving, quality, bench)
         target = result_path(format_name, bench)
         made = Rendered(target, format_name, Size(frames[0].width, frames[0].height), quality)
         check_result(made, frames, bench)
+        check_mark(rule.steps, before[0], made, bench)
     is_larger = target.stat().st_size >= source.stat().st_size
     if is_larger and format_name == header.format and _may_keep_source(rule):
         return _unchanged(source, header, bench)
@@ -130,7 +139,7 @@ def _stepped(step: Step, frames: Sequence[Picture], bench: Bench) -> list[Pictur
 
 
 def _still(
-    source: Path, header: Header, rule: Rule, bench: Bench
+    source: Path, header: Header, rule: Rule, bench: Bench, format_name: str
 ) -> tuple[list[Picture], list[Step]]:
     """The first frame, and the steps that opening it has not done already."""
     steps = list(rule.steps)
@@ -144,7 +153,22 @@ def _still(
         return [image.copy_memory() if rest else image], rest
     is_streamed = all(isinstance(step, STREAMED) for step in steps)
     image = open_picture(source, header, bench.key, is_streamed=is_streamed)
+    if _leaves_colours(rule, format_name):
+        return [as_stored(image, is_cmyk=header.is_cmyk)], steps
     return [as_srgb(image, is_cmyk=header.is_cmyk)], steps
+
+
+def _leaves_colours(rule: Rule, format_name: str) -> bool:
+    """Whether nothing but a blind mark is asked for, and the colour profile can stay."""
+    is_only_marked = len(rule.steps) == 1 and isinstance(rule.steps[0], BlindMark)
+    return is_only_marked and format_name in _KEEP_PROFILES and not rule.saving.is_stripped
+
+
+def _turned_first(steps: list[Step], format_name: str) -> list[Step]:
+    """The steps; what is stored upright is turned before a blind mark is hidden in it."""
+    if format_name in _ALWAYS_UPRIGHT and steps and isinstance(steps[-1], BlindMark):
+        return [*steps[:-1], AutoOrient(), steps[-1]]
+    return steps
 
 
 def _animation(source: Path, header: Header, rule: Rule) -> list[Picture]:

@@ -23,6 +23,7 @@ _SLIM_PNG = {"palette": True, "Q": 90, "compression": 9}
 _DEFAULT_QUALITY = {"jpeg": 85, "webp": 75, "avif": 50, "heif": 50}
 _MAX_SIDES = {"webp": 16_383, "avif": 16_384, "heif": 16_384, "jpeg": 65_500, "psd": 30_000}
 _BEST = 100
+_FULL_BITS = 8
 _WHITE = [255, 255, 255]
 
 
@@ -92,7 +93,7 @@ def save(
     elif format_name == "heif":
         save_heif(frames[0], path, quality, bench, is_described=_keeps(saving) != "none")
     elif format_name == "jpeg" and saving.limit_bytes:
-        return _save_within(frames[0], path, saving, quality)
+        return _save_within(_joined(frames), path, saving, quality)
     else:
         _encode(_joined(frames), path, format_name, saving, quality)
     return quality
@@ -129,13 +130,22 @@ def _encode(image: Picture, path: Path, format_name: str, saving: Saving, qualit
         case "jpeg":
             image.jpegsave(name, **keep, **_jpeg_options(saving, quality))
         case "png":
-            image.pngsave(name, **keep, **(_SLIM_PNG if saving.is_slim else {}))
+            image.pngsave(name, **keep, **(_SLIM_PNG if saving.is_slim else _png_options(image)))
         case "webp":
             image.webpsave(name, Q=quality, **keep)
         case "tiff":
             image.tiffsave(name, compression="deflate", predictor="horizontal", **keep)
         case _:
             image.heifsave(name, compression="av1", Q=quality, effort=2, **keep)
+
+
+def _png_options(image: Picture) -> dict[str, Any]:
+    """What makes photographs smaller by a third, and drawings of few colours larger."""
+    fields = image.get_fields()
+    is_drawing = "palette" in fields or (
+        "bits-per-sample" in fields and image.get("bits-per-sample") < _FULL_BITS
+    )
+    return {} if is_drawing else {"filter": "all"}
 
 
 def _jpeg_options(saving: Saving, quality: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.operations._image_arguments import Arguments
-from penstock.operations._image_steps import Quality, QualityMode
+from penstock.operations._image_steps import DRAWING, Quality, QualityMode
 
 FORMATS = (
     "jpg",
@@ -20,8 +20,9 @@ FORMATS = (
     "avif",
     "heif",
     "psd",
+    DRAWING,
 )
-_NOT_OFFERED = frozenset({"tpg", "svgc", "heic", "jp2", "jxl", "apng", "astc"})
+_NOT_OFFERED = frozenset({"tpg", "heic", "jp2", "jxl", "apng", "astc"})
 _BEST = 100
 _LABEL_NAMES = (
     "Label",
@@ -81,7 +82,7 @@ def _label(words: Arguments, verb: str) -> dict[str, Any]:
     """Names, each with a base64 behind it, up to the first word that is none of the names."""
     found: dict[str, str] = {}
     while name := words.take_if(_LABEL_NAMES):
-        found[name] = words.base64(f"{verb}/{name}")
+        found[name] = words.base64(f"{verb}/{name}", SAVING_VERBS.keys() | set(_LABEL_NAMES))
     for name in _LABEL_NAMES[:3]:
         if name not in found:
             words.complain(f"{verb}: {name} must be given")

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 MAX_SIDE = 10_000
+DRAWING = "svgc"
+_EXTENSIONS = {"yjpeg": "jpg", DRAWING: "svg"}
 
 
 class Fit(StrEnum):
@@ -232,6 +234,35 @@ class TextMark:
     shadow: int = 0
 
 
+class BlindKind(StrEnum):
+    """What a blind mark is, and what it takes to read it."""
+
+    SEMI = "1"
+    FULL = "2"
+    TEXT = "3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindMark:
+    """Hide a mark in the picture; or, in `Rule.reading`, read it.
+
+    Attributes:
+        kind: A picture that is read with the unmarked source (`SEMI`), a picture that is looked
+            for (`FULL`), or a text.
+        url: Where the mark lies: a URL or key in the picture's own bucket; to read `SEMI`, where
+            the unmarked source lies. Empty for a text.
+        text: Letters and digits, or any, at most 256 characters; empty to read.
+        level: How strongly a `FULL` mark is hidden, 1 to 3.
+        least_side: How long both sides of a picture that gets a text must be, in pixels.
+    """
+
+    kind: BlindKind
+    url: str = ""
+    text: str = ""
+    level: int = 1
+    least_side: int = 64
+
+
 Step: TypeAlias = (
     Resize
     | Pad
@@ -248,6 +279,7 @@ Step: TypeAlias = (
     | Grayscale
     | PictureMark
     | TextMark
+    | BlindMark
 )
 
 
@@ -304,14 +336,28 @@ class Rule:
     Attributes:
         steps: What is done to the picture, in order, over all stages.
         information: `imageInfo`, `exif` or `imageAve` for a rule that only looks; else empty.
+        reading: The blind mark that is looked for by a rule that only reads it; else None.
     """
 
     steps: tuple[Step, ...] = ()
     saving: Saving = Saving()
     information: str = ""
+    reading: BlindMark | None = None
+
+    @property
+    def makes_picture(self) -> bool:
+        """Whether it makes a picture of pixels out of one, and nothing else."""
+        return not self.information and self.reading is None and not self.is_drawing
+
+    @property
+    def is_drawing(self) -> bool:
+        """Whether it makes a drawing smaller, without pixels."""
+        return self.saving.format == DRAWING
 
     def extension(self, source_extension: str) -> str:
         """What `${Ext}` stands for: the rule's format, else the source's own extension."""
         if self.information:
             return "json"
-        return {"yjpeg": "jpg"}.get(self.saving.format, self.saving.format) or source_extension
+        if self.reading is not None:
+            return "txt" if self.reading.kind is BlindKind.TEXT else "png"
+        return _EXTENSIONS.get(self.saving.format, self.saving.format) or source_extension

@@ -17,7 +17,7 @@ from penstock.operations._vips import Picture, vips
 
 # The vendor's font names that say which of three kinds is meant; after them comes what the
 # machine has. Latin names are looked up as they stand: substitutes are fontconfig's business.
-_SERIF = "Noto Serif CJK SC, AR PL UMing CN, SimSun, Noto Sans CJK SC, WenQuanYi Zen Hei"
+_SERIF = "Noto Serif CJK SC, AR PL UMing CN, SimSun, Noto Sans CJK SC, WenQuanYi Zen Hei, serif"
 _SANS = "Noto Sans CJK SC, WenQuanYi Zen Hei, WenQuanYi Micro Hei, Droid Sans Fallback"
 _SUBSTITUTES = {
     "simfang": f"FangSong, {_SERIF}",
@@ -27,11 +27,14 @@ _SUBSTITUTES = {
     "stheiti-light": f"STHeiti, {_SANS}",
     "stheiti-medium": f"STHeiti, {_SANS}",
     "youyuan": _SANS,
-    "ahronbd": "Aharoni, Arial",
-    "ariblk": "Arial Black, Arial",
+    "ahronbd": "Aharoni, Arial Bold",
+    "ariblk": "Arial Black",
     "helveticaneue": "Helvetica Neue, Helvetica",
 }
 _FILE_SUFFIX = re.compile(r"\.(ttf|ttc|otf|dfont)$", re.IGNORECASE)
+_STYLE = re.compile(
+    r"(?:[ -](?:Thin|Light|Medium|Bold|Black|Heavy|Italic|Oblique))+$", re.IGNORECASE
+)
 _UNSAFE = re.compile(r"[^\w .-]+")
 # Code points that Unicode will never assign; the box of the second is wider.
 _UNASSIGNED = "\ufdd0"
@@ -84,9 +87,16 @@ def first_family(font: str) -> str:
 
 
 def _family(font: str) -> str:
+    """Families in order, and behind them the style that the name ends with, if any."""
     name = _FILE_SUFFIX.sub("", _UNSAFE.sub("", font)).strip()
-    family = _SUBSTITUTES.get(name.lower(), name)
-    return f"{family}, sans" if family else "sans"
+    families = _SUBSTITUTES.get(name.lower(), name)
+    if not families:
+        return "sans"
+    style = _STYLE.search(families)
+    if not style:
+        return f"{families}, sans"
+    # Some fonts are families of their own; of the others this is the style of a family.
+    return f"{families}, {families[: style.start()]}, sans{style[0].replace('-', ' ')}"
 
 
 @lru_cache(maxsize=64)

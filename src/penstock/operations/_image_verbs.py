@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from math import exp, pi, tan
 from typing import Any, TypeAlias
 
+from penstock.operations._blind_marks import hidden_mark
 from penstock.operations._image_bench import Bench
 from penstock.operations._image_geometry import Size, cropped, cut, padded, resized
 from penstock.operations._image_marks import picture_mark, text_mark
 from penstock.operations._image_steps import (
     AutoOrient,
+    BlindMark,
     Blur,
     Bright,
     Contrast,
@@ -35,6 +37,8 @@ Change: TypeAlias = Callable[[Picture], Picture]
 
 # No kernel of 50 pixels tells a larger sigma from this one; libvips has a bound.
 _FLAT = 1000
+# It takes no smaller one, and silently falls back to a fifth.
+_LEAST_AMPLITUDE = 1e-3
 
 # Steps that read a picture from top to bottom, and so can work while it is decoded.
 STREAMED = (Resize, Pad, Cut, Crop, Sharpen, Bright, Contrast, Grayscale, PictureMark, TextMark)
@@ -113,7 +117,7 @@ def _flip(step: Flip, _size: Size, _bench: Bench) -> Change:
 def _blur(step: Blur, _size: Size, _bench: Bench) -> Change:
     sigma = min(step.sigma, _FLAT)
     # libvips takes the amplitude at which the kernel ends, not its radius.
-    smallest = max(1e-4, exp(-(step.radius**2) / (2 * sigma**2)) * 0.9999)
+    smallest = max(_LEAST_AMPLITUDE, exp(-(step.radius**2) / (2 * sigma**2)) * 0.9999)
 
     def blur(image: Picture) -> Picture:
         if not image.hasalpha():
@@ -190,4 +194,5 @@ _VERBS: Mapping[type[Step], Callable[[Any, Size, Bench], Change]] = {
     Grayscale: _grayscale,
     PictureMark: picture_mark,
     TextMark: text_mark,
+    BlindMark: hidden_mark,
 }

@@ -1,4 +1,4 @@
-"""Parses one `watermark` stage: a picture (1) or a text (2) laid over the picture."""
+"""Parses one `watermark` stage of a mark that is seen: a picture (1) or a text (2)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,7 +30,7 @@ _PLACEMENT: Mapping[str, tuple[str, _Reader]] = {
     "degree": ("degrees", lambda words, name: words.whole(name, 0, 360)),
 }
 _PICTURE: Mapping[str, tuple[str, _Reader]] = {
-    "image": ("url", lambda words, name: words.base64(name)),
+    "image": ("url", lambda words, name: words.base64(name, _PICTURE.keys() | _PLACEMENT.keys())),
     "blogo": ("oversize", lambda words, name: Oversize(words.choice(name, ("1", "2")) or "2")),
     "scatype": (
         "scale_by",
@@ -39,26 +39,23 @@ _PICTURE: Mapping[str, tuple[str, _Reader]] = {
     "spcent": ("permille", lambda words, name: words.whole(name, 1, 1000)),
 }
 _TEXT: Mapping[str, tuple[str, _Reader]] = {
-    "text": ("text", lambda words, name: words.base64(name)),
-    "font": ("font", lambda words, name: words.base64(name)),
+    "text": ("text", lambda words, name: words.base64(name, _TEXT.keys() | _PLACEMENT.keys())),
+    "font": ("font", lambda words, name: words.base64(name, _TEXT.keys() | _PLACEMENT.keys())),
     "fontsize": ("points", lambda words, name: words.whole(name, 1, 1000)),
     "fill": ("colour", lambda words, name: words.colour(name)),
     "shadow": ("shadow", lambda words, name: words.whole(name, 0, 100)),
 }
 
 
-def parse_mark(words: Arguments) -> list[PictureMark | TextMark]:
-    """Read one stage; an empty list when it has faults that leave no mark."""
-    kind = words.take()
-    words.stage = f"watermark/{kind[:80]}"
+def parse_mark(words: Arguments, kind: str) -> list[PictureMark | TextMark]:
+    """Read what follows a kind; an empty list when it has faults that leave no mark."""
     if kind == "1":
         return _picture(words)
     if kind == "2":
         return _text(words)
-    if kind in {"3", "4"}:
-        words.complain("this build does not offer it")
-    else:
-        words.complain("a watermark is 1 for a picture or 2 for a text")
+    words.complain(
+        "a watermark is 1 for a picture, 2 for a text, 3 to hide a mark or 4 to read one"
+    )
     return []
 
 

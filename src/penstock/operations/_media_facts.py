@@ -54,10 +54,11 @@ TRANSFERS = {
 """Transfer characteristics by their number in the standard, as ffmpeg spells them."""
 
 
-def media_info(media: "InputContainer", *, rotation: float) -> dict[str, Any]:
+def media_info(media: "InputContainer", *, seconds: float, rotation: float) -> dict[str, Any]:
     """The whole tree of an open file.
 
     Args:
+        seconds: Its length, for a file that does not tell.
         rotation: Counter-clockwise angle of the display matrix, in degrees.
     """
     streams: dict[str, Any] = {}
@@ -70,10 +71,10 @@ def media_info(media: "InputContainer", *, rotation: float) -> dict[str, Any]:
         for stream in media.streams.subtitles
     ]
     streams["Subtitle"] = subtitles or ""
-    return {"Format": _format(media), "Stream": streams}
+    return {"Format": _format(media, seconds), "Stream": streams}
 
 
-def _format(media: "InputContainer") -> dict[str, str]:
+def _format(media: "InputContainer", seconds: float) -> dict[str, str]:
     names = media.format.name
     start = media.start_time
     return {
@@ -82,7 +83,11 @@ def _format(media: "InputContainer") -> dict[str, str]:
         "FormatName": names,
         "FormatLongName": media.format.long_name,
         "StartTime": _decimal(Fraction(start or 0, _MICROSECONDS)),
-        "Duration": _decimal(Fraction(media.duration or 0, _MICROSECONDS)),
+        "Duration": _decimal(
+            Fraction(seconds)
+            if media.duration is None
+            else Fraction(media.duration, _MICROSECONDS)
+        ),
         "Bitrate": _kilobits(media.bit_rate),
         "Size": str(media.size),
     }

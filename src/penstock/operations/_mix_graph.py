@@ -14,6 +14,9 @@ from penstock.operations._mix_params import Mix, MixTrack
 from penstock.operations._probe import AudioFacts, probe
 from penstock.operations.base import Workspace
 
+IN_STEP = "aresample=async=1:first_pts=0"
+"""The filter that puts silence where sound begins late or pauses."""
+
 _FOR_EVER = ("-stream_loop", "-1")
 
 

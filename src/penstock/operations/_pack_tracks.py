@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 _BLOCK_BYTES = 1 << 20
+_TS = "mpegts"
 # Of the target duration (RFC 8216, 4.1).
 _LEAST_SHARE, _MOST_SHARE = Fraction(1, 2), Fraction(3, 2)
 
@@ -165,7 +166,7 @@ def _whole(path: Path, init: Path | None, workspace: Workspace) -> Path:
 
 
 def _piece(path: Path, key: str, init: Path | None) -> _Piece:
-    with open_media(path, key) as media:
+    with open_media(path, key, format_name=_TS if init is None else None) as media:
         stream = main_video(media) or media.streams.audio[0]
         track = _empty_track(media, stream, init)
         times, ends, key_times = [], [], []
@@ -178,10 +179,12 @@ def _piece(path: Path, key: str, init: Path | None) -> _Piece:
             ends.append(times[-1] + (packet.duration or 0) * track.tick)
             if packet.is_keyframe:
                 key_times.append(times[-1])
+    is_sound = track.size is None
+    # A decoder of sound may keep the first frame to itself, and there may be no other.
+    is_decoded = is_decoded or (is_sound and len(times) == 1)
     if not is_decoded or not key_times or key_times[0] != min(times):
         message = "a segment does not begin with a frame that can be decoded by itself"
         raise OutputRejectedError(message)
-    is_sound = track.size is None
     return _Piece(min(times), max(ends), key_times[:1] if is_sound else key_times, track)
 
 

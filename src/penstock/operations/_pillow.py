@@ -6,6 +6,7 @@ Pillow is imported when it is first needed: it costs 40 ms, and most pictures ne
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Rational
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -19,9 +20,11 @@ _UNTOLD_MS = 100  # how long a frame stays that does not tell
 _ANIMATED = ("GIF", "WEBP", "PNG")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _BANDS = {"L": 1, "RGB": 3, "RGBA": 4}
+_READ_BANDS = {**_BANDS, "CMYK": 4}
 _OPAQUE_FROM = 128
 _PSD_GREY, _PSD_RGB = 1, 3
 _PALETTE = 256  # most colours of a GIF
+_CAMERA = 0x8769  # the tag of EXIF that leads to those of the camera
 # A noncharacter of Unicode: no font has it, so that its glyph is the one for missing ones.
 _MISSING = "\ufdd0"
 
@@ -48,19 +51,35 @@ def picture_size(path: Path, format_name: str, key: str) -> Size:
         return Size(*_reader(format_name)(file).size)
 
 
-def read_picture(path: Path, format_name: str, key: str) -> tuple[bytes, Size, int]:
-    """All pixels of a BMP or PSD row by row, its size, and how many bands: 1, 3 or 4.
+class Pixels(NamedTuple):
+    """A decoded picture, row by row.
 
-    Of a PSD, the picture that its layers make together.
+    Attributes:
+        bands: 1, 3 or 4; the last of 4 is alpha, or black ink.
+        profile: The ICC profile of its colours; empty where it has none.
+        is_cmyk: Whether its colours are those of print.
+    """
+
+    content: bytes
+    size: Size
+    bands: int
+    profile: bytes
+    is_cmyk: bool
+
+
+def read_picture(path: Path, format_name: str, key: str) -> Pixels:
+    """All of a BMP or PSD; of a PSD, the picture that its layers make together.
 
     Raises:
         UnsupportedInputError: The file is broken or cut off.
     """
     with path.open("rb") as file, _translated(key, format_name.upper()):
         image: PillowImage = _reader(format_name)(file)
-        if image.mode not in _BANDS:
+        profile = bytes(image.info.get("icc_profile") or b"")
+        if image.mode not in _READ_BANDS:
             image = image.convert("RGB")
-        return image.tobytes(), Size(*image.size), _BANDS[image.mode]
+        bands, is_cmyk = _READ_BANDS[image.mode], image.mode == "CMYK"
+        return Pixels(image.tobytes(), Size(*image.size), bands, profile, is_cmyk)
 
 
 def _reader(format_name: str) -> "Callable[[BinaryIO], PillowImage]":
@@ -152,6 +171,19 @@ def count_frames(path: Path, key: str) -> int:
         if isinstance(error.__cause__, UnidentifiedImageError):
             return 1
         raise
+
+
+def exif_values(block: bytes) -> Mapping[int, str]:
+    """What an EXIF block holds of the picture and the camera, by number; nothing if broken."""
+    from PIL import Image  # noqa: PLC0415 - see above
+
+    found = Image.Exif()
+    try:
+        found.load(block)
+        values = {**found, **found.get_ifd(_CAMERA)}
+    except (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error):
+        return {}
+    return {tag: _told(value) for tag, value in values.items()}
 
 
 def resize_animation(
@@ -267,6 +299,10 @@ def _with_palette(image: "PillowImage", colours: int) -> "PillowImage":
     elif image.mode == "RGB" or colours < _PALETTE:
         image = image.quantize(colours, method=Quantize.MEDIANCUT)
     return image
+
+
+def _told(value: object) -> str:
+    return f"{float(value):g}" if isinstance(value, Rational) else str(value)
 
 
 def _is_clear(alpha: int) -> int:

@@ -1,13 +1,14 @@
 """Looks into a media file: what streams it has, how they are to be shown, how long it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.domain.errors import UnsupportedInputError
 from penstock.operations._av import (
     Turn,
+    assumed_matrix,
     has_decoder,
     library,
     main_video,
@@ -15,16 +16,18 @@ from penstock.operations._av import (
     pixel_aspect,
     turn_of,
 )
+from penstock.operations._lengths import Lengths, Span, lengths, measured_kilobits
 from penstock.operations._media_facts import TRANSFERS, media_info
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.stream import Stream
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 _PICTURES = frozenset({"image2", "ico", "svg_pipe"})
-_GUESSED_DURATIONS = frozenset({"aac", "amr", "amrnb", "amrwb", "mp3", "ac3", "h264", "hevc"})
+_STEADY = Fraction(1, 1000)
+_NTSC = Fraction(1001, 1000)
+_INTERLACED = frozenset({2, 3, 4, 5})
 _HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 
 
@@ -41,10 +44,14 @@ class VideoFacts:
         turn: What the display matrix asks for.
         fps: Frames a second; None where unknown.
         kilobits: Bit rate in kilobits a second; 0 where unknown.
-        seconds: Length of the stream; that of the file where the stream does not tell.
+        span: When it begins and ends; that of the file where nothing tells.
         is_hdr: Whether its transfer characteristic is that of HDR10 or HLG.
         is_decodable: Whether its first frame could be decoded.
         pixel_format: ffmpeg's name of the format of its pixels; empty where unknown.
+        is_interlaced: Whether a picture holds two moments, each in every other line.
+        is_steady: Whether its frames follow each other at `fps`, as far as the file tells.
+        assumed_matrix: ffmpeg's name of the matrix of colours that players take it to have,
+            where it does not tell and ffmpeg would take another; empty otherwise.
     """
 
     index: int
@@ -55,10 +62,18 @@ class VideoFacts:
     turn: Turn
     fps: Fraction | None
     kilobits: float
-    seconds: float
+    span: Span
     is_hdr: bool
     is_decodable: bool
     pixel_format: str = ""
+    is_interlaced: bool = False
+    is_steady: bool = True
+    assumed_matrix: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the stream."""
+        return self.span.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +86,7 @@ class AudioFacts:
         sample_rate: Samples a second.
         channels: Number of channels.
         kilobits: Bit rate in kilobits a second; 0 where unknown.
-        seconds: Length of the stream; that of the file where the stream does not tell.
+        span: When it begins and ends; that of the file where nothing tells.
     """
 
     index: int
@@ -79,7 +94,15 @@ class AudioFacts:
     sample_rate: int
     channels: int
     kilobits: float
-    seconds: float
+    span: Span
+
+    @property
+    def seconds(self) -> float:
+        """Length of the stream."""
+        return self.span.seconds
+
+
+_Stream = TypeVar("_Stream", VideoFacts, AudioFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +146,18 @@ def probe(path: Path, key: str, *, is_playlist_allowed: bool = False) -> Media:
         _refuse_pictures(media, key)
         stream = main_video(media)
         frame = _first_frame(media, stream)
-        seconds = _seconds(media, path, key)
+        found = lengths(media, path, key)
         return Media(
             format_names=media.format.name,
-            seconds=seconds,
-            video=None if stream is None else _video(stream, frame, seconds),
-            audios=_audios(media, seconds),
+            seconds=found.seconds,
+            video=None if stream is None else _video(stream, frame, found),
+            audios=_audios(media, found),
             stream_count=len(media.streams),
-            facts=media_info(media, rotation=0.0 if frame is None else float(frame.rotation)),
+            facts=media_info(
+                media,
+                seconds=found.seconds,
+                rotation=0.0 if frame is None else float(frame.rotation),
+            ),
         )
 
 
@@ -152,12 +179,24 @@ def _first_frame(media: "InputContainer", stream: "VideoStream | None") -> "Vide
         return None  # the streams can still be told; whoever needs pictures will meet the fault
 
 
-def _seconds(media: "InputContainer", path: Path, key: str) -> float:
-    names = set(media.format.name.split(","))
-    if media.duration is None or names & _GUESSED_DURATIONS:
-        with open_media(path, key) as unread:
-            return _measured_seconds(unread)
-    return media.duration / 1e6
+def with_rates(media: Media, path: Path, key: str) -> Media:
+    """The same with the bit rates that containers like Matroska do not tell; reads the file.
+
+    Raises:
+        UnsupportedInputError: The file is broken.
+    """
+    streams: list[VideoFacts | AudioFacts] = [*media.audios]
+    if media.video is not None:
+        streams.append(media.video)
+    if all(stream.kilobits for stream in streams):
+        return media
+    found = measured_kilobits(path, key)
+
+    def told(stream: _Stream) -> _Stream:
+        return replace(stream, kilobits=stream.kilobits or found.get(stream.index, 0.0))
+
+    video = None if media.video is None else told(media.video)
+    return replace(media, video=video, audios=tuple(map(told, media.audios)))
 
 
 def demand_size(media: Media, key: str) -> None:
@@ -170,39 +209,7 @@ def demand_size(media: Media, key: str) -> None:
         raise UnsupportedInputError(key, "has video of no size that can be decoded")
 
 
-def held_seconds(path: Path, key: str) -> float:
-    """How much a file holds, whatever its header promises; 0 where its packets tell no times.
-
-    Reads the file through, and decodes nothing.
-
-    Raises:
-        UnsupportedInputError: The file is not media, or is broken.
-    """
-    with open_media(path, key) as media:
-        return _measured_seconds(media)
-
-
-def _measured_seconds(media: "InputContainer") -> float:
-    """From the first packet's start to the last one's end; reads a file through."""
-    main = main_video(media) or media.streams.audio[0]
-    first: Fraction | None = None
-    last = Fraction(0)
-    count = 0
-    try:
-        for packet in media.demux(main):
-            count += bool(packet.size)
-            if packet.pts is not None and packet.time_base is not None:
-                begin = packet.pts * packet.time_base
-                first = begin if first is None else min(first, begin)
-                last = max(last, begin + (packet.duration or 0) * packet.time_base)
-    except library().FFmpegError:
-        pass  # a broken tail ends the file where it breaks
-    if first is None and main.type == "video":
-        return float(count / (main.average_rate or main.guessed_rate or 1))
-    return float(last - (first or 0))
-
-
-def _video(stream: "VideoStream", frame: "VideoFrame | None", seconds: float) -> VideoFacts:
+def _video(stream: "VideoStream", frame: "VideoFrame | None", found: Lengths) -> VideoFacts:
     context = stream.codec_context
     turn = Turn() if frame is None else turn_of(frame)
     width, height, aspect = context.width, context.height, pixel_aspect(stream)
@@ -217,14 +224,30 @@ def _video(stream: "VideoStream", frame: "VideoFrame | None", seconds: float) ->
         turn=turn,
         fps=stream.average_rate or stream.guessed_rate,
         kilobits=(stream.bit_rate or 0) / 1000,
-        seconds=stream_seconds(stream, seconds),
+        span=found.span_of(stream.index),
         is_hdr=TRANSFERS.get(context.color_trc) in _HDR_TRANSFERS,
         is_decodable=frame is not None,
         pixel_format=context.pix_fmt or "",
+        is_interlaced=_has_fields(stream, frame),
+        is_steady=_is_steady(stream),
+        assumed_matrix=assumed_matrix(context),
     )
 
 
-def _audios(media: "InputContainer", seconds: float) -> tuple[AudioFacts, ...]:
+def _has_fields(stream: "VideoStream", frame: "VideoFrame | None") -> bool:
+    is_told = stream.codec_context.field_order in _INTERLACED
+    return is_told or (frame is not None and frame.interlaced_frame)
+
+
+def _is_steady(stream: "VideoStream") -> bool:
+    """Whether what a file tells of its frame rate agrees with itself, and is a usual one."""
+    mean, base = stream.average_rate, stream.base_rate
+    if not mean or not base or abs(mean / base - 1) > _STEADY:
+        return False
+    return any(abs(base * part - round(base * part)) < _STEADY for part in (1, _NTSC))
+
+
+def _audios(media: "InputContainer", found: Lengths) -> tuple[AudioFacts, ...]:
     return tuple(
         AudioFacts(
             index=stream.index,
@@ -232,15 +255,8 @@ def _audios(media: "InputContainer", seconds: float) -> tuple[AudioFacts, ...]:
             sample_rate=stream.codec_context.sample_rate,
             channels=stream.codec_context.channels,
             kilobits=(stream.codec_context.bit_rate or 0) / 1000,
-            seconds=stream_seconds(stream, seconds),
+            span=found.span_of(stream.index),
         )
         for stream in media.streams.audio
         if has_decoder(stream)
     )
-
-
-def stream_seconds(stream: "Stream", seconds: float) -> float:
-    """Length that a stream claims; that of the file where it claims none."""
-    if stream.duration is None or stream.time_base is None:
-        return seconds
-    return float(stream.duration * stream.time_base)

@@ -36,6 +36,9 @@ class Wrapper:
         return codec in self.videos or codec in self.audios
 
 
+COPIED = ("-fflags", "+genpts")
+"""Options of an input that is copied: some containers tell the times of some packets alone."""
+
 WRAPPERS: Mapping[str, Wrapper] = {
     "mp4": Wrapper(muxer="mp4", videos=_MP4_VIDEO, audios=_MP4_SOUND, options=_FAST_START),
     "mov": Wrapper(
@@ -105,7 +108,14 @@ def wrapping(
     options = ["-f", wrapper.muxer, *wrapper.options]
     if extension == "m3u8":
         options += hls_options(segment_seconds, is_encrypted=is_encrypted)
-    return (*tag(extension, video_codec), *options)
+    return (*adapted(extension, video_codec), *options)
+
+
+def adapted(extension: str, video_codec: str) -> Sequence[str]:
+    """Options without which copied pictures could not be read in a container."""
+    if video_codec == "h264" and extension == "avi":
+        return ("-bsf:v", "h264_mp4toannexb")
+    return tag(extension, video_codec)
 
 
 def tag(extension: str, video_codec: str) -> Sequence[str]:

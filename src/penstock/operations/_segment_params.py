@@ -1,5 +1,6 @@
 """What a Segment node asks for: another container, and how long its parts are."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ _EXTENSIONS = {
     "hls": "m3u8",
 }
 _MAX_SECONDS = 10_000_000
+_LEAST_PART = 0.01  # of a whole one
 _NUMBERED = re.compile(r"\$\{number\}", re.IGNORECASE)
 
 
@@ -57,6 +59,10 @@ class Params:
     def is_piecewise(self) -> bool:
         """Whether every part needs a run of its own: a FLAC tells its length in its head."""
         return self.is_split and self.extension == "flac"
+
+    def part_count(self, seconds: float) -> int:
+        """How many parts a source makes; what is left over goes to the last if it is tiny."""
+        return max(math.ceil(seconds / (self.part_seconds or seconds) - _LEAST_PART), 1)
 
     @property
     def playlist_seconds(self) -> float:

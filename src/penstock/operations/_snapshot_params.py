@@ -177,7 +177,7 @@ def _rule(reader: ParamReader) -> Rule | None:
     except InvalidArgumentError as error:
         reader.fault("CIParam", f"a picture rule ({error})")
         return None
-    if rule.information:
+    if not rule.makes_picture:
         reader.fault("CIParam", "a rule that makes a picture")
     return rule
 

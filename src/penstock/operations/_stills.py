@@ -9,6 +9,7 @@ from penstock.domain.errors import InputLimitError
 from penstock.operations._image_geometry import Size
 from penstock.operations._probe import VideoFacts
 from penstock.operations._snapshot_params import BlackCheck, Fit, Sprite
+from penstock.operations._tone_mapping import is_high_range, to_standard_range
 from penstock.operations._vips import Picture, translated, vips
 from penstock.operations.base import Workspace
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _QUALITY = 90
 _MAX_JPEG_SIDE = 65_500
 _BANDS = 3
+_MATRICES = {"bt709": "ITU709"}  # by ffmpeg's names, as PyAV calls them
 
 
 def shown_size(video: VideoFacts) -> Size:
@@ -45,19 +47,38 @@ def still_of(frame: "VideoFrame", video: VideoFacts, size: Size, workspace: Work
     check_pixels(Size(frame.width, frame.height), workspace)
     check_pixels(size, workspace)
     stored = Size(size.height, size.width) if video.turn.is_sideways else size
+    image = _stored_pixels(frame, video, stored, workspace)
+    image = image.rot(f"d{video.turn.degrees}")
+    return image.fliphor() if video.turn.is_mirrored else image
+
+
+def _stored_pixels(
+    frame: "VideoFrame", video: VideoFacts, stored: Size, workspace: Workspace
+) -> Picture:
+    """A frame in sRGB, of this size, as it is stored."""
+    is_deep = is_high_range(frame.color_trc)
+    height = frame.height if frame.interlaced_frame else stored.height
     pixels = frame.reformat(
         width=stored.width,
-        height=stored.height,
-        format="rgb24",
+        height=height,
+        format="rgb48le" if is_deep else "rgb24",
+        src_colorspace=_MATRICES.get(video.assumed_matrix),
         interpolation="AREA" if stored.width * 2 <= frame.width else "BICUBIC",
         threads=workspace.limits.threads,
     )
     plane = pixels.planes[0]
     pyvips = vips(workspace.limits.threads)
-    padded = pyvips.Image.new_from_memory(bytes(plane), plane.line_size, stored.height, 1, "uchar")
-    image = padded.crop(0, 0, stored.width * _BANDS, stored.height).bandfold(factor=_BANDS)
-    image = image.copy(interpretation="srgb").rot(f"d{video.turn.degrees}")
-    return image.fliphor() if video.turn.is_mirrored else image
+    sample, sample_bytes = ("ushort", 2) if is_deep else ("uchar", 1)
+    samples = plane.line_size // sample_bytes
+    padded = pyvips.Image.new_from_memory(bytes(plane), samples, height, 1, sample)
+    image = padded.crop(0, 0, stored.width * _BANDS, height).bandfold(factor=_BANDS)
+    image = image.copy(interpretation="rgb16" if is_deep else "srgb")
+    if is_deep:
+        image = to_standard_range(image, frame.color_trc)
+    if frame.interlaced_frame:  # the other lines are of another moment
+        image = image.subsample(1, 2)
+        image = image.thumbnail_image(stored.width, height=stored.height, size="force")
+    return image
 
 
 def is_black(frame: "VideoFrame", check: BlackCheck) -> bool:

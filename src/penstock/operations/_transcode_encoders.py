@@ -10,6 +10,7 @@ from penstock.operations._transcode_tables import (
     CHANNELS,
     VIDEO_ENCODERS,
     AudioCodec,
+    Container,
     VideoCodec,
     sample_rates,
 )
@@ -20,6 +21,9 @@ _LEAST_VP8_CRF = 4
 _UNBOUND_VP8 = "50M"  # without a bound VP8 stays below 256 kb/s, whatever quality is asked for
 _AV1_PRESETS = {"universal": "8", "medium": "5"}
 _AQ_STRENGTHS = {1: "1.1", 2: "1.3", 3: "1.5"}
+_STEADY_MUXERS = frozenset({"hls", "dash"})  # others would tell wrong lengths of segments
+_USUAL_RATES = (25, 30, 60)
+_FLAC_SAMPLES = "4096"
 _UNMEASURED = frozenset({AudioCodec.FLAC, AudioCodec.PCM})
 
 
@@ -55,6 +59,19 @@ def video_options(
         yield from ("-color_range", "pc")
 
 
+def timing_options(params: VideoParams, source: VideoFacts, container: Container) -> Iterator[str]:
+    """When pictures are shown: as in the source, where neither params nor container say more."""
+    if container.picture_options:
+        yield from container.picture_options
+    elif source.is_steady or params.fps or params.is_interlaced:
+        return
+    elif container.muxer in _STEADY_MUXERS:
+        rates = [rate for rate in _USUAL_RATES if source.fps and rate >= source.fps]
+        yield from ("-r", str(min(rates, default=_USUAL_RATES[-1])))
+    else:
+        yield from ("-enc_time_base", "demux", "-fps_mode", "vfr")
+
+
 def audio_options(params: AudioParams, source: AudioFacts, excess: Excess) -> Iterator[str]:
     """Options of the sound encoder; the first track's channels count for all.
 
@@ -68,6 +85,9 @@ def audio_options(params: AudioParams, source: AudioFacts, excess: Excess) -> It
         yield from ("-b:a", f"{kilobits}k")
     if params.sample_format:
         yield from ("-sample_fmt", params.sample_format)
+    if params.codec is AudioCodec.FLAC:
+        # Otherwise it is that of the first frame, of which a cut may have left too little.
+        yield from ("-frame_size", _FLAC_SAMPLES)
 
 
 def audio_like(source: AudioFacts, codec: AudioCodec, format_name: str) -> AudioParams:
@@ -109,14 +129,16 @@ def _h264(params: VideoParams) -> Iterator[str]:
         yield from ("-aq-mode", "3", "-aq-strength", _AQ_STRENGTHS[params.roi])
     if params.is_interlaced:
         yield from ("-flags", "+ilme+ildct")
+    if params.encoder_options:
+        yield from ("-x264-params", params.encoder_options)
 
 
 def _h265(params: VideoParams, threads: int) -> Iterator[str]:
     own = f"log-level=error:pools={threads}:frame-threads={threads}"
     if params.roi:
         own += f":aq-mode=3:aq-strength={_AQ_STRENGTHS[params.roi]}"
-    if params.mastering:
-        own += f":{params.mastering}"
+    for more in (params.mastering, params.encoder_options):
+        own += f":{more}" if more else ""
     yield from ("-x265-params", own)
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from penstock.operations._companions import Companions
 from penstock.operations._image_geometry import Size
-from penstock.operations._mix_graph import SoundFrame, mix_graph
-from penstock.operations._mix_params import Mix
+from penstock.operations._mix_graph import IN_STEP, SoundFrame, mix_graph
 from penstock.operations._probe import AudioFacts
 from penstock.operations._subtitle_params import SOFT_CODECS
 from penstock.operations._subtitles import drawing_filter
 from penstock.operations._transcode_encoders import channel_count
 from penstock.operations._transcode_filters import FilterChain
+from penstock.operations._transcode_params import Params
 from penstock.operations._transcode_settings import AudioParams
 from penstock.operations._transcode_tables import LAYOUTS
 from penstock.operations._watermark_filters import mark_graph
@@ -79,8 +79,8 @@ def subtitle_part(companions: Companions, format_name: str) -> Part:
 
 
 def sound_part(
-    params: AudioParams,
-    mix: Mix | None,
+    params: Params,
+    encoding: AudioParams,
     audios: Sequence[AudioFacts],
     companions: Companions,
     seconds: float,
@@ -88,16 +88,20 @@ def sound_part(
     """Mix in background sound; what stands for the sources of the tracks that come out.
 
     Args:
+        encoding: What the params say of sound.
         audios: The source's tracks that are kept.
         seconds: Length of the output.
     """
+    mix = params.mix
     if mix is None or not companions.tracks:
-        maps = [word for track in audios for word in ("-map", f"0:{track.index}")]
-        return Part(chains=[], options=maps), audios
+        options = [word for track in audios for word in ("-map", f"0:{track.index}")]
+        if audios and not params.container.keeps_times:
+            options += ["-af", IN_STEP]
+        return Part(chains=[], options=options), audios
     sources = [] if mix.replaces_source else audios
     shown = sources or [companions.tracks[0].audio]
-    layout = LAYOUTS.get(channel_count(params, shown[0]), "stereo")
-    frame = SoundFrame(rate=params.sample_rate, layout=layout, seconds=seconds)
+    layout = LAYOUTS.get(channel_count(encoding, shown[0]), "stereo")
+    frame = SoundFrame(rate=encoding.sample_rate, layout=layout, seconds=seconds)
     streams = [f"0:{track.index}" for track in sources]
     chains, labels = mix_graph(mix, companions.tracks, companions.first_track, streams, frame)
     return Part(chains=chains, options=[word for one in labels for word in ("-map", one)]), shown

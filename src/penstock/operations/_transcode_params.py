@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from penstock.domain.trees import Tree, text
 from penstock.operations._aigc import read_label
 from penstock.operations._cuts import Cut, read_interval
+from penstock.operations._encoder_options import clashes, parse_options, passed_on
 from penstock.operations._hls import DEFAULT_SEGMENT_SECONDS, Encryption, read_encryption
 from penstock.operations._mix_params import Mix, read_mix
 from penstock.operations._subtitle_params import Subtitle, read_subtitles
@@ -55,6 +56,8 @@ _COLOURS = {
         "bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "unknown",
     ),
 }  # fmt: skip
+_DEEP_CODECS = frozenset({VideoCodec.H265, VideoCodec.AV1})
+_ROI = ("none", "low", "medium", "high")
 _CROP = re.compile(r"(\d{1,5}):(\d{1,5}):(\d{1,5}):(\d{1,5})")
 _NOT_OFFERED = ("DigitalWatermark", "AIGCMetadata")
 _NOT_OFFERED_CONFIG = ("InitialClipNum", "CosTag")
@@ -92,6 +95,13 @@ class Params:
     subtitles: tuple[Subtitle, ...] = ()
     encryption: Encryption | None = None
     label: str = ""
+
+    @property
+    def asks_for_rates(self) -> bool:
+        """Whether anything follows from the bit rates of the source."""
+        checks = {self.adjustments.video_bitrate, self.adjustments.audio_bitrate}
+        is_capped = self.video is not None and self.video.is_auto_bitrate
+        return is_capped or checks != {Excess.ALLOW}
 
     @property
     def container(self) -> Container:
@@ -218,8 +228,6 @@ def read_video(reader: ParamReader, container: Container) -> VideoParams | None:
     if not container.videos:
         reader.fault("Video", f"absent or removed: a .{container.extension} holds sound alone")
         return None
-    if block.is_given("StdExtInfo"):
-        block.fault("StdExtInfo", "absent: encoder options are not passed through")
     codec = VideoCodec(block.choice("Codec", container.videos, container.videos[0]))
     is_auto = text(block.tree, "Bitrate").lower() == "auto"
     kilobits = None if is_auto else block.integer("Bitrate", 10, 50_000)
@@ -227,12 +235,15 @@ def read_video(reader: ParamReader, container: Container) -> VideoParams | None:
     if crf is None and kilobits is None:
         crf = 25.0
     pixel_format = _pixel_format(block, codec)
+    profile = _profile(block, codec, pixel_format)
+    roi = _ROI.index(block.choice("Roi", _ROI, _ROI[0]))
+    is_interlaced = block.flag("Interlaced")
     return VideoParams(
         codec=codec,
         width=block.integer("Width", 128, 4096, even=True),
         height=block.integer("Height", 128, 4096, even=True),
         fps=block.decimal("Fps", 0, 60, above_low=True),
-        profile=_profile(block, codec, pixel_format),
+        profile=profile,
         kilobits=kilobits if crf is None else None,
         is_auto_bitrate=is_auto,
         crf=crf,
@@ -243,13 +254,31 @@ def read_video(reader: ParamReader, container: Container) -> VideoParams | None:
         pixel_format=pixel_format,
         is_long_short=block.flag("LongShortMode"),
         degrees=_degrees(block),
-        roi=("none", "low", "medium", "high").index(
-            block.choice("Roi", ("none", "low", "medium", "high"), "none")
-        ),
+        roi=roi,
         crop=_crop(block),
-        is_interlaced=block.flag("Interlaced"),
+        is_interlaced=is_interlaced,
+        is_depth_free=codec in _DEEP_CODECS and not block.is_given("Pixfmt"),
         colours=_colours(block.block("ColorParam")),
+        encoder_options=_encoder_options(
+            block, codec, profile=profile, has_roi=roi > 0, is_interlaced=is_interlaced
+        ),
     )
+
+
+def _encoder_options(
+    block: ParamReader, codec: VideoCodec, *, profile: str, has_roi: bool, is_interlaced: bool
+) -> str:
+    value = block.text("StdExtInfo")
+    if not value:
+        return ""
+    options, faults = parse_options(value, codec)
+    if not faults:
+        faults += clashes(
+            options, codec, profile=profile, has_roi=has_roi, is_interlaced=is_interlaced
+        )
+    for fault in faults:
+        block.fault("StdExtInfo", fault)
+    return passed_on(options)
 
 
 def _preset(block: ParamReader, codec: VideoCodec) -> str:

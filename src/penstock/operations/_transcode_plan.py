@@ -10,9 +10,14 @@ from penstock.operations._companions import NO_COMPANIONS, Companions
 from penstock.operations._dash import dash_options
 from penstock.operations._ffmpeg import MediaInput
 from penstock.operations._hls import hls_options
+from penstock.operations._lengths import taken
 from penstock.operations._media_checks import Expected, slack
 from penstock.operations._probe import AudioFacts, Media, VideoFacts
-from penstock.operations._transcode_encoders import audio_options, video_options
+from penstock.operations._transcode_encoders import (
+    audio_options,
+    timing_options,
+    video_options,
+)
 from penstock.operations._transcode_filters import filter_chain
 from penstock.operations._transcode_graph import (
     Part,
@@ -22,6 +27,7 @@ from penstock.operations._transcode_graph import (
     subtitle_part,
 )
 from penstock.operations._transcode_params import Params
+from penstock.operations._transcode_settings import AudioParams, Excess
 from penstock.operations._transcode_tables import AUDIO_NAMES, VIDEO_NAMES, VideoCodec
 
 
@@ -67,10 +73,8 @@ def plan_transcode(  # noqa: PLR0913  # all that an output follows from
     video, audios = _streams(params, media)
     _demand_companions(params, companions, has_video=video is not None)
     if video is None and not audios:
-        wanted = "video" if params.video and not params.audio else "sound"
-        wanted = "video or sound" if params.video and params.audio else wanted
-        raise UnsupportedInputError(key, f"has no {wanted} to make the output of")
-    seconds, most_seconds = _lengths(params, media, video, audios)
+        raise UnsupportedInputError(key, f"has no {_wanted(params)} to make the output of")
+    least_seconds, seconds, most_seconds = _lengths(params, media, video, audios)
     parts: list[Part] = []
     options: list[str] = []
     size, fps = None, None
@@ -80,19 +84,18 @@ def plan_transcode(  # noqa: PLR0913  # all that an output follows from
         parts.append(pictures)
         fps = chain.fps
         options += video_options(params.video, video, params.adjustments.video_bitrate, threads)
+        options += timing_options(params.video, video, params.container)
     if params.audio is not None:
-        sound, audios = sound_part(params.audio, params.mix, audios, companions, seconds)
+        sound, audios = sound_part(params, params.audio, audios, companions, seconds)
         parts.append(sound)
-        if audios:
-            options += audio_options(params.audio, audios[0], params.adjustments.audio_bitrate)
-    parts.append(subtitle_part(companions, params.format))
+        options += _sound_options(params.audio, audios, params.adjustments.audio_bitrate)
     options += _muxing(params, companions, has_video=video is not None)
     return Plan(
         input_options=params.cut.options,
         inputs=companions.inputs,
-        options=[*joined(parts), *options],
+        options=[*joined([*parts, subtitle_part(companions, params.format)]), *options],
         expected=Expected(
-            seconds=seconds,
+            seconds=least_seconds,
             most_seconds=most_seconds,
             slack_seconds=slack(seconds, fps),
             size=size,
@@ -105,6 +108,23 @@ def plan_transcode(  # noqa: PLR0913  # all that an output follows from
             label=params.label,
         ),
     )
+
+
+def _sound_options(
+    encoding: AudioParams, audios: Sequence[AudioFacts], excess: Excess
+) -> Iterator[str]:
+    """Options of the encoder, and of the tracks that it makes."""
+    if audios:
+        yield from audio_options(encoding, audios[0], excess)
+    if encoding.switches_tracks and len(audios) > 1:
+        # The source's own mark would have players go on choosing the other one.
+        yield from ("-disposition:a:0", "default", "-disposition:a:1", "0")
+
+
+def _wanted(params: Params) -> str:
+    if params.video and params.audio:
+        return "video or sound"
+    return "video" if params.video else "sound"
 
 
 def _streams(params: Params, media: Media) -> tuple[VideoFacts | None, Sequence[AudioFacts]]:
@@ -130,14 +150,18 @@ def _streams(params: Params, media: Media) -> tuple[VideoFacts | None, Sequence[
 
 def _lengths(
     params: Params, media: Media, video: VideoFacts | None, audios: Sequence[AudioFacts]
-) -> tuple[float, float]:
-    """How long the output will be, at least and at most, in seconds."""
+) -> tuple[float, float, float]:
+    """How long the output will be, in seconds: at least, as far as is known, and at most.
+
+    A container that keeps times is as long as its last stream ends, another as its longest.
+    """
     is_sound_replaced = params.mix is not None and params.mix.replaces_source
     streams = (video,) if video is not None and is_sound_replaced else (video, *audios)
-    least = max(stream.seconds for stream in streams if stream is not None)
-    most = max(least, media.seconds)
+    spans = [stream.span for stream in streams if stream is not None]
     name = "TimeInterval.Start"
-    return params.cut.seconds_of(least, name), params.cut.seconds_of(most, name)
+    least, known = taken(params.cut, spans, name)
+    end = max(media.seconds, params.cut.start_seconds + known)
+    return least, known, params.cut.seconds_of(end, name)
 
 
 def _demand_companions(params: Params, companions: Companions, *, has_video: bool) -> None:

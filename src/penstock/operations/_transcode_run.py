@@ -8,8 +8,9 @@ from penstock.domain.errors import UnsupportedInputError
 from penstock.operations._companions import gather
 from penstock.operations._ffmpeg import MediaInput
 from penstock.operations._media_output import make_output
-from penstock.operations._probe import Media, demand_size, probe
+from penstock.operations._probe import Media, demand_size, probe, with_rates
 from penstock.operations._stills import check_pixels, shown_size
+from penstock.operations._transcode_filters import whole_frames
 from penstock.operations._transcode_params import Params
 from penstock.operations._transcode_plan import plan_transcode
 from penstock.operations._treatments import Treatment
@@ -28,7 +29,8 @@ def run_transcode(params: Params, workspace: Workspace) -> Result:
         OutputRejectedError: What came out is not what was asked for.
     """
     path = workspace.fetch()
-    return _run(params, path, probe(path, workspace.key), None, workspace)
+    media = looked_into(params, path, workspace.key)
+    return _run(params, path, media, None, workspace)
 
 
 def run_treated(
@@ -47,13 +49,25 @@ def run_treated(
         OutputRejectedError: Likewise.
     """
     path = workspace.fetch()
-    media = probe(path, workspace.key)
+    media = looked_into(params, path, workspace.key)
     if media.video is None:
         raise UnsupportedInputError(workspace.key, "has no video")
     demand_size(media, workspace.key)
-    treatment = treat(Treatment(video=media.video), path)
+    whole = replace(media.video, is_interlaced=False)
+    begun = Treatment(video=whole, filters=tuple(whole_frames(media.video)))
+    treatment = treat(begun, path)
     check_pixels(shown_size(treatment.video), workspace)
     return _run(params, path, replace(media, video=treatment.video), treatment, workspace)
+
+
+def looked_into(params: Params, path: Path, key: str) -> Media:
+    """What a source holds, with its bit rates where the params are held against them.
+
+    Raises:
+        UnsupportedInputError: The input is broken.
+    """
+    media = probe(path, key)
+    return with_rates(media, path, key) if params.asks_for_rates else media
 
 
 def _run(

@@ -51,8 +51,10 @@ class VideoParams:
         roi: How much more care textured areas get: 0 none to 3 high.
         crop: Width, height, left and top of what is kept; None keeps all.
         is_interlaced: Whether fields are encoded.
+        is_depth_free: Whether HDR, for which 8 bits are too few, may have 10.
         colours: Labels of the colours, as options of ffmpeg's `setparams`.
         delogo: A rectangle of the source that is wiped; None wipes nothing.
+        encoder_options: Settings of the encoder of H.264 or H.265, as `name=value:name=value`.
         mastering: Settings of the H.265 encoder that tell how HDR was mastered.
     """
 
@@ -75,7 +77,9 @@ class VideoParams:
     crop: Crop | None
     is_interlaced: bool
     colours: tuple[str, ...]
+    is_depth_free: bool = False
     mastering: str = ""
+    encoder_options: str = ""
     delogo: Delogo | None = None
 
 

@@ -37,6 +37,8 @@ class Container:
         videos: Video codecs it takes; the first is the default; empty for sound alone.
         audios: Audio codecs it takes; the first is the default.
         options: Options of the muxer.
+        picture_options: Options for the encoder and the times of pictures.
+        keeps_times: Whether it tells when sound is heard, so that it may begin late or pause.
     """
 
     muxer: str
@@ -44,10 +46,13 @@ class Container:
     videos: tuple[VideoCodec, ...] = ()
     audios: tuple[AudioCodec, ...]
     options: tuple[str, ...] = ()
+    picture_options: tuple[str, ...] = ()
+    keeps_times: bool = True
 
 
 _AAC_MP3 = (AudioCodec.AAC, AudioCodec.MP3)
 _FAST_START = ("-movflags", "+faststart")
+_ADTS = Container(muxer="adts", extension="aac", audios=(AudioCodec.AAC,), keeps_times=False)
 
 CONTAINERS: Mapping[str, Container] = {
     "mp4": Container(
@@ -74,7 +79,15 @@ CONTAINERS: Mapping[str, Container] = {
     ),
     "ts": Container(muxer="mpegts", extension="ts", videos=(VideoCodec.H264,), audios=_AAC_MP3),
     "flv": Container(muxer="flv", extension="flv", videos=(VideoCodec.H264,), audios=_AAC_MP3),
-    "avi": Container(muxer="avi", extension="avi", videos=(VideoCodec.H264,), audios=_AAC_MP3),
+    "avi": Container(
+        muxer="avi",
+        extension="avi",
+        videos=(VideoCodec.H264,),
+        audios=_AAC_MP3,
+        # Its pictures follow each other at one rate, in the order in which they are shown.
+        picture_options=("-bf", "0", "-fps_mode", "cfr"),
+        keeps_times=False,
+    ),
     "mov": Container(
         muxer="mov",
         extension="mov",
@@ -88,13 +101,15 @@ CONTAINERS: Mapping[str, Container] = {
         videos=(VideoCodec.VP8, VideoCodec.VP9, VideoCodec.AV1),
         audios=(AudioCodec.VORBIS, AudioCodec.OPUS),
     ),
-    "aac": Container(muxer="adts", extension="aac", audios=(AudioCodec.AAC,)),
-    "adts": Container(muxer="adts", extension="aac", audios=(AudioCodec.AAC,)),
+    "aac": _ADTS,
+    "adts": _ADTS,
     "m4a": Container(muxer="ipod", extension="m4a", audios=(AudioCodec.AAC,), options=_FAST_START),
-    "mp3": Container(muxer="mp3", extension="mp3", audios=(AudioCodec.MP3,)),
-    "flac": Container(muxer="flac", extension="flac", audios=(AudioCodec.FLAC,)),
-    "amr": Container(muxer="amr", extension="amr", audios=(AudioCodec.AMR,)),
-    "wav": Container(muxer="wav", extension="wav", audios=(AudioCodec.PCM,)),
+    "mp3": Container(muxer="mp3", extension="mp3", audios=(AudioCodec.MP3,), keeps_times=False),
+    "flac": Container(
+        muxer="flac", extension="flac", audios=(AudioCodec.FLAC,), keeps_times=False
+    ),
+    "amr": Container(muxer="amr", extension="amr", audios=(AudioCodec.AMR,), keeps_times=False),
+    "wav": Container(muxer="wav", extension="wav", audios=(AudioCodec.PCM,), keeps_times=False),
     # The vendor has no ogg; it costs a line here.
     "ogg": Container(muxer="ogg", extension="ogg", audios=(AudioCodec.OPUS, AudioCodec.VORBIS)),
 }

@@ -13,6 +13,7 @@ from penstock.operations._image_geometry import Size
 from penstock.operations._probe import VideoFacts
 from penstock.operations._treatment_params import Colours, Enlarging
 
+_FEW_FRAMES = 3
 _SHARPNESS_A_LEVEL = 0.15
 _MIDDLE = "(minval+maxval)/2"
 _ENHANCEMENT = "unsharp=3:3:0.6"
@@ -93,9 +94,11 @@ def doubled(treatment: Treatment, key: str) -> Treatment:
         message = f"FrameEnhance.FrameDoubling: {key} has no known frame rate"
         raise InvalidParamsError(message)
     fps = 2 * video.fps
+    held = 1 if video.seconds * fps > _FEW_FRAMES else 2  # by the filter, at the end
     return treatment.then(
+        f"tpad=stop_mode=clone:stop={held}",
         f"minterpolate=fps={fps.numerator}/{fps.denominator}:mi_mode=mci:mc_mode=aobmc:vsbmc=1",
-        video=replace(video, fps=fps),
+        video=replace(video, fps=fps, is_steady=True),
     )
 
 

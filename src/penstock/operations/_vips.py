@@ -24,9 +24,26 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _OF_PILLOW = frozenset({"bmp", "psd"})
 _METADATA = frozenset({"icc-profile-data", "xmp-data", "iptc-data"})
+_ABSOLUTE = frozenset({"scrgb", "lab", "labs"})  # of these every value is a colour
+_COLOURS = {"b-w": 1, "grey16": 1, "cmyk": 4}  # channels; of all others 3
 _MOST_BYTES_A_PIXEL = 8
 _SLACK = 64 << 20  # bytes of previews, other pictures, sound
 _DEFAULT_DELAY_MS = 100
+_IS_TAG = re.compile(r"exif-ifd[^1]-")
+_ADDED_TAGS = {  # which the standard demands, by number
+    "Orientation": 0x0112,
+    "XResolution": 0x011A,
+    "YResolution": 0x011B,
+    "ResolutionUnit": 0x0128,
+    "YCbCrPositioning": 0x0213,
+    "ExifVersion": 0x9000,
+    "ComponentsConfiguration": 0x9101,
+    "FlashpixVersion": 0xA000,
+    "ColorSpace": 0xA001,
+    "PixelXDimension": 0xA002,
+    "PixelYDimension": 0xA003,
+}
+_RESOLUTION = frozenset({0x011A, 0x011B, 0x0128})  # made to agree with the rest of the file
 _BY_THE_WAY = re.compile(r"^unable to|: bad seek to \d+$")
 _LOCAL_PATH = re.compile(r'"?(?<![\w.])(?:/[^\s/"]+){2,}"?')
 
@@ -128,9 +145,26 @@ def read_header(path: Path, key: str, limits: Limits) -> Header:
         if format_name == "gif" and is_cut_off(path, format_name):
             raise UnsupportedInputError(key, "ends in the middle of a frame")
         with translated(key):
-            header = _header_of(_load(path, format_name), format_name)
+            image = _load(path, format_name)
+        _check_samples(image, key)
+        header = _header_of(image, format_name)
     check_pixels(key, header.size, header.frames, limits)
     return header
+
+
+def _check_samples(image: Picture, key: str) -> None:
+    """Refuse what only somebody who knows the file could show right; TIFF may hold anything.
+
+    Raises:
+        UnsupportedInputError: Nothing tells which value is white, or what a channel is.
+    """
+    if image.format not in {"uchar", "ushort"} and image.interpretation not in _ABSOLUTE:
+        fault = f"has values of the type {image.format}, and does not tell which of them is white"
+        raise UnsupportedInputError(key, fault)
+    most = _COLOURS.get(image.interpretation, 3) + 1  # with alpha
+    if image.bands > most:
+        fault = f"has {image.bands} channels; what those behind the first {most} are is not told"
+        raise UnsupportedInputError(key, fault)
 
 
 def check_pixels(key: str, size: Size, frames: int, limits: Limits) -> None:
@@ -151,12 +185,23 @@ def check_pixels(key: str, size: Size, frames: int, limits: Limits) -> None:
 def open_picture(path: Path, header: Header, key: str, *, is_streamed: bool) -> Picture:
     """The first frame, decoded while it is read, or whole into memory."""
     if header.format in _OF_PILLOW:
-        pixels, size, bands = _pillow.read_picture(path, header.format, key)
-        return _from_memory(pixels, size, bands)
+        return _open_by_pillow(path, header, key)
     if header.format == "heif":
         return _open_heif(path, header, key)
     how = {"access": "sequential"} if is_streamed else {"access": "random", "memory": True}
     return _load(path, header.format, fail_on="error", **how)
+
+
+def _open_by_pillow(path: Path, header: Header, key: str) -> Picture:
+    """A BMP or PSD with the profile of its colours."""
+    found = _pillow.read_picture(path, header.format, key)
+    image = _from_memory(found.content, found.size, found.bands)
+    if found.is_cmyk:
+        image = image.copy(interpretation="cmyk")
+    if found.profile:
+        image = image.copy()
+        image.set_type(vips().GValue.blob_type, "icc-profile-data", found.profile)
+    return image
 
 
 def _open_heif(path: Path, header: Header, key: str) -> Picture:
@@ -231,6 +276,7 @@ def upright(image: Picture) -> Picture:
 def as_srgb(image: Picture, *, is_cmyk: bool = False) -> Picture:
     """The same picture in 8-bit sRGB or grey, by its embedded profile where it has one."""
     pyvips = vips()
+    is_cmyk = is_cmyk or image.interpretation == "cmyk"
     if "icc-profile-data" in image.get_fields() or is_cmyk:
         fallback = "cmyk" if is_cmyk else "srgb"
         try:
@@ -241,6 +287,13 @@ def as_srgb(image: Picture, *, is_cmyk: bool = False) -> Picture:
     if image.interpretation in {"grey16", "b-w"}:
         return image.colourspace("b-w")
     return image.colourspace("srgb")
+
+
+def as_stored(image: Picture, *, is_cmyk: bool = False) -> Picture:
+    """The same picture in 8-bit RGB of its own profile where it is that; else as `as_srgb`."""
+    if image.interpretation == "srgb" and image.format == "uchar":
+        return image
+    return as_srgb(image, is_cmyk=is_cmyk)
 
 
 def turned(image: Picture, degrees: int) -> Picture:
@@ -256,7 +309,8 @@ def turned(image: Picture, degrees: int) -> Picture:
 def read_tags(path: Path, header: Header, key: str) -> dict[str, str]:
     """EXIF tags by name, each as libvips shows it: `raw (readable, Type, …)`.
 
-    BMP and PSD count as having none.
+    Those of the preview are left out, and so is what libvips has put in or changed. BMP, PSD and
+    TIFF count as having none.
 
     Raises:
         UnsupportedInputError: The picture cannot be read.
@@ -265,8 +319,15 @@ def read_tags(path: Path, header: Header, key: str) -> dict[str, str]:
         return {}
     with translated(key):
         image = _load(path, header.format)
-        fields = [name for name in image.get_fields() if name.startswith("exif-ifd")]
-        return {name.split("-", 2)[2]: image.get(name) for name in fields}
+        fields = [name for name in image.get_fields() if _IS_TAG.match(name)]
+        tags = {name.split("-", 2)[2]: image.get(name) for name in fields}
+        own = _pillow.exif_values(bytes(image.get("exif-data"))) if fields else {}
+    for name, number in _ADDED_TAGS.items():
+        if name in tags and own and number not in own:
+            del tags[name]
+        elif name in tags and number in _RESOLUTION:
+            tags[name] = own.get(number, tags[name])
+    return tags
 
 
 def sniff(path: Path) -> str:
@@ -286,6 +347,7 @@ def sniff(path: Path) -> str:
         (b"II*\0", "tiff"),
         (b"MM\0*", "tiff"),
         (b"II+\0", "tiff"),
+        (b"MM\0+", "tiff"),
         (b"BM", "bmp"),
         (b"8BPS\0\1", "psd"),
     ):

@@ -6,7 +6,9 @@ was written here.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from penstock.domain.errors import InvalidParamsError
@@ -26,6 +28,7 @@ from penstock.operations._watermark_params import (
 from penstock.operations.base import Workspace
 
 _ANIMATED_FORMATS = frozenset({"gif", "webp", "png"})
+_NEARLY_SQUARE = 0.02
 _STILL = ("-f", "png_pipe")
 _MOVING = ("-f", "apng", "-ignore_loop", "0")
 
@@ -52,8 +55,27 @@ class PreparedMark:
         return MediaInput(path=self.path, options=_MOVING if self.is_moving else _STILL)
 
 
-def prepare_mark(mark: Watermark, number: int, video: Size, workspace: Workspace) -> PreparedMark:
-    """Write one mark for a video of this size.
+class Canvas(NamedTuple):
+    """What a mark is laid over.
+
+    Attributes:
+        size: In stored pixels.
+        aspect: Width of a pixel over its height.
+    """
+
+    size: Size
+    aspect: Fraction = Fraction(1)
+
+    @property
+    def squeeze(self) -> float:
+        """What the width of a mark is divided by, so that it is shown undistorted."""
+        return float(self.aspect) if abs(self.aspect - 1) > _NEARLY_SQUARE else 1.0
+
+
+def prepare_mark(
+    mark: Watermark, number: int, canvas: Canvas, workspace: Workspace
+) -> PreparedMark:
+    """Write one mark for a video of this size and shape.
 
     Args:
         number: Which one it is, from 0.
@@ -68,6 +90,9 @@ def prepare_mark(mark: Watermark, number: int, video: Size, workspace: Workspace
     content = mark.content
     if isinstance(content, TextContent):
         mask = text_mask(content.text, content.font, content.pixels)
+        if canvas.squeeze != 1:
+            width = max(round(mask.width / canvas.squeeze), 1)
+            mask = mask.thumbnail_image(width, height=mask.height, size="force")
         _write(inked(mask, list(content.colour)), mark.opacity, path)
         size = Size(mask.width, mask.height)
         return PreparedMark(mark=mark, path=path, size=size, is_moving=False)
@@ -77,7 +102,7 @@ def prepare_mark(mark: Watermark, number: int, video: Size, workspace: Workspace
     frames = 1
     if header.format in _ANIMATED_FORMATS:
         frames = _pillow.count_frames(source, name)
-    size = shown_size(content, header.size, video)
+    size = shown_size(content, header.size, canvas)
     for one in (header.size, size):
         check_pixels(name, one, frames, workspace.limits)
     if frames > 1:
@@ -89,7 +114,7 @@ def prepare_mark(mark: Watermark, number: int, video: Size, workspace: Workspace
     return PreparedMark(mark=mark, path=path, size=size, is_moving=frames > 1)
 
 
-def shown_size(content: PictureContent, picture: Size, video: Size) -> Size:
+def shown_size(content: PictureContent, picture: Size, canvas: Canvas) -> Size:
     """How large a picture is shown; a background has even sides.
 
     Raises:
@@ -97,17 +122,17 @@ def shown_size(content: PictureContent, picture: Size, video: Size) -> Size:
     """
     sides: list[float | None] = [content.width, content.height]
     if content.sizing is Sizing.ORIGINAL:
-        sides = [float(picture.width), float(picture.height)]
+        sides = [picture.width / canvas.squeeze, float(picture.height)]
     elif content.sizing is Sizing.PROPORTION:
         sides = [
             None if side is None else whole * side / 100
-            for side, whole in zip(sides, video, strict=True)
+            for side, whole in zip(sides, canvas.size, strict=True)
         ]
     width, height = sides
     if width is None:
-        width = (height or 1) * picture.width / picture.height
+        width = (height or 1) * picture.width / picture.height / canvas.squeeze
     if height is None:
-        height = width * picture.height / picture.width
+        height = width * canvas.squeeze * picture.height / picture.width
     grain = 2 if content.is_background else 1
     size = Size(*(max(round(side / grain), 1) * grain for side in (width, height)))
     if max(size) > MAX_SIDE:

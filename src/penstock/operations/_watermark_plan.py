@@ -8,7 +8,12 @@ from penstock.operations._companions import Companions
 from penstock.operations._media_checks import Expected, slack
 from penstock.operations._probe import AudioFacts, Media, VideoFacts
 from penstock.operations._remux import WRAPPERS, tag
-from penstock.operations._transcode_encoders import audio_like, audio_options, video_options
+from penstock.operations._transcode_encoders import (
+    audio_like,
+    audio_options,
+    timing_options,
+    video_options,
+)
 from penstock.operations._transcode_filters import filter_chain
 from penstock.operations._transcode_graph import joined, picture_part
 from penstock.operations._transcode_settings import Adjustments, Excess, VideoParams
@@ -68,6 +73,7 @@ def plan_marks(
             *sound,
             *video_options(params, video, Excess.ALLOW, threads),
             *tag(name, video_codec),
+            *timing_options(params, video, container),
             *("-f", container.muxer, *container.options),
         ),
         expected=Expected(
@@ -104,7 +110,7 @@ def _like(video: VideoFacts, container: Container) -> VideoParams:
         degrees=0.0,
         roi=0,
         crop=None,
-        is_interlaced=False,
+        is_interlaced=video.is_interlaced and codec is VideoCodec.H264,
         colours=(),
     )
 

@@ -35,6 +35,7 @@ from penstock.operations._media_checks import slack
 from penstock.operations._pillow import animation_frames
 from penstock.operations._probe import VideoFacts, probe
 from penstock.operations._stills import check_pixels, scaled, shown_size
+from penstock.operations._transcode_filters import TO_SDR, whole_frames
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 
 _PALETTE = "palette.png"
@@ -78,15 +79,18 @@ def run(params: Params, workspace: Workspace) -> Result:
         raise UnsupportedInputError(workspace.key, "has no video")
     plan = _planned(params, video, path)
     check_pixels(plan.size, workspace)
+    gif = ["-f", "gif", "-loop", "0"]
     if params.rate is None:
-        _demand_key_frame(path, params.cut.start_seconds, plan.seconds, workspace)
+        last = _last_key_seconds(path, params.cut.start_seconds, plan.seconds, workspace)
+        if params.fps is None:  # otherwise the last would be gone at once
+            gif += ["-final_delay", str(max(round(100 * last), 1))]
     workspace.checkpoint()
     made = workspace.scratch / f"animation.{params.codec}"
     match params.format:
         case "gif":
-            _encode_gif(plan, made, workspace)
+            _encode_gif(plan, gif, made, workspace)
         case "hgif":
-            _encode(plan, _palette_of_each(plan), ("-f", "gif", "-loop", "0"), made, workspace)
+            _encode(plan, _palette_of_each(plan), gif, made, workspace)
         case _:
             _encode(plan, f"{plan.filters},format=yuv420p", _webp(params), made, workspace)
     _check(plan, params, made, workspace)
@@ -94,9 +98,11 @@ def run(params: Params, workspace: Workspace) -> Result:
 
 
 def _planned(params: Params, video: VideoFacts, path: Path) -> _Plan:
-    seconds = params.cut.seconds_of(video.seconds, "TimeInterval.Start")
+    seconds = params.cut.seconds_of(video.span.end, "TimeInterval.Start")
     size = scaled(shown_size(video), params.width, params.height)
-    filters: list[str] = []
+    filters = list(whole_frames(video))
+    filters += [f"setparams=colorspace={one}" for one in [video.assumed_matrix] if one]
+    filters += [TO_SDR] * video.is_hdr
     options = list(params.cut.options)
     count: int | None = None
     if params.rate is None:
@@ -110,7 +116,9 @@ def _planned(params: Params, video: VideoFacts, path: Path) -> _Plan:
     if params.fps is not None:
         filters.append(f"settb=1/90000,setpts=N/({params.fps:.6f}*TB),fps={params.fps:.6f}")
         seconds = seconds if count is None else count / params.fps
-    filters.append(f"scale={size.width}:{size.height},setsar=1")
+    # Pictures of WebP have no label: whoever shows them takes them to be of BT.601.
+    matrix = ":out_color_matrix=bt601:out_range=tv" if params.codec == "webp" else ""
+    filters.append(f"scale={size.width}:{size.height}{matrix},setsar=1")
     return _Plan(
         source=MediaInput(path=path, options=options),
         stream=video.index,
@@ -122,7 +130,7 @@ def _planned(params: Params, video: VideoFacts, path: Path) -> _Plan:
     )
 
 
-def _encode_gif(plan: _Plan, made: Path, workspace: Workspace) -> None:
+def _encode_gif(plan: _Plan, options: Sequence[str], made: Path, workspace: Workspace) -> None:
     """Two passes: the first finds the palette, so that no frame has to wait in memory for it."""
     # Its mode `diff` would leave the colours of the last frame out.
     first = ("-map", f"0:{plan.stream}", "-vf", f"{plan.filters},palettegen=stats_mode=full")
@@ -130,7 +138,7 @@ def _encode_gif(plan: _Plan, made: Path, workspace: Workspace) -> None:
     palette = workspace.scratch / _PALETTE
     workspace.checkpoint()
     graph = f"[0:{plan.stream}]{plan.filters}[frames];[frames][1:v]paletteuse"
-    second = ("-filter_complex", graph, *plan.timing, "-f", "gif", "-loop", "0", made.name)
+    second = ("-filter_complex", graph, *plan.timing, *options, made.name)
     _run(workspace, [plan.source, MediaInput(path=palette)], second, plan.seconds)
 
 
@@ -202,17 +210,25 @@ def _shown(plan: _Plan, made: Path, workspace: Workspace) -> tuple[int, int]:
     return count, shown_ms
 
 
-def _demand_key_frame(path: Path, start: float, seconds: float, workspace: Workspace) -> None:
-    """Complain where the part to take has no key frame: ffmpeg would say something else."""
+def _last_key_seconds(path: Path, start: float, seconds: float, workspace: Workspace) -> float:
+    """How long the last key frame is shown in the part to take.
+
+    Raises:
+        InvalidParamsError: It has none; ffmpeg would say something else.
+    """
     begin = Fraction(start)
+    end = begin + Fraction(seconds)
+    last = None
     with open_media(path, workspace.key) as media:
-        stream = main_video(media)
-        first = None
-        if stream is not None:
-            first = next(FrameReader(media, stream, workspace).key_frames_since(begin), None)
-    if first is None or first.seconds >= begin + Fraction(seconds):
+        if (stream := main_video(media)) is not None:
+            for shot in FrameReader(media, stream, workspace).key_frames_since(begin):
+                if shot.seconds >= end:
+                    break
+                last = shot.seconds
+    if last is None:
         message = f"{workspace.key}: no key frame lies in the part that is to be taken"
         raise InvalidParamsError(message)
+    return float(end - last)
 
 
 OPERATION = Operation(

@@ -23,10 +23,11 @@ from penstock.operations._concat_direct import plan_direct
 from penstock.operations._concat_params import Fragment, Params
 from penstock.operations._concat_plan import Piece, plan_concat
 from penstock.operations._cuts import Cut
+from penstock.operations._lengths import held_seconds
 from penstock.operations._media_checks import slack
 from penstock.operations._media_output import make_output
 from penstock.operations._mix_graph import prepare_tracks
-from penstock.operations._probe import demand_size, held_seconds, probe
+from penstock.operations._probe import demand_size, probe
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 
 

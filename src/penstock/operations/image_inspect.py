@@ -3,7 +3,7 @@
 Input: a JPEG, PNG, GIF, WebP or BMP, told by its content, or a bare MPEG transport stream under
 a picture's name. Output: none; the result is an `ImageInspectResult`. Nothing is decoded: the
 container is followed to the picture's logical end, and what lies behind is searched for
-MPEG-TS, ZIP, MP4 and gzip.
+MPEG-TS, ZIP, RAR, 7z, MP4 and gzip.
 
     {"type": "ImageInspect"}
 

@@ -86,9 +86,9 @@ def run(params: Params, workspace: Workspace) -> Result:
     container = CONTAINERS[params.format]
     encoding = _encoding(params, audio)
     expected = Expected(
-        seconds=audio.seconds,
-        most_seconds=audio.seconds,
-        slack_seconds=slack(audio.seconds),
+        seconds=audio.span.end,
+        most_seconds=audio.span.end,
+        slack_seconds=slack(audio.span.end),
         size=None,
         video_codec="",
         audio_codecs=(AUDIO_NAMES[encoding.codec],),

@@ -13,7 +13,6 @@ names. Cuts lie at key frames, so that a part is as long as asked or longer, and
 fails the object; only sound for `aac`, `mp3` and `flac` is encoded where it has to be.
 """
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,12 +24,13 @@ from penstock.operations._ffmpeg import MediaInput, run_ffmpeg
 from penstock.operations._hls import store_segments, write_key
 from penstock.operations._media_checks import Expected, check_label, probe_output, slack
 from penstock.operations._probe import Media, probe
+from penstock.operations._remux import COPIED
 from penstock.operations._segment_params import Params
 from penstock.operations._segment_plan import PART_PREFIX, Plan, plan_segment
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 
 _SLACK_OF_A_PART = 0.1
-_LEAST_PIECE = 0.01  # what is shorter, in parts, goes to the part before
+_RUN_UP_SECONDS = 1.0  # that decoders get: what they make of a first packet may be missing
 
 
 def run(params: Params, workspace: Workspace) -> Result:
@@ -54,7 +54,7 @@ def run(params: Params, workspace: Workspace) -> Result:
         name = f"{PART_PREFIX}%05d" if params.is_split else "output"
         run_ffmpeg(
             workspace,
-            [MediaInput(path=source, options=params.cut.options)],
+            [MediaInput(path=source, options=(*COPIED, *params.cut.options))],
             (*plan.options, f"{name}.{params.extension}"),
             expected_seconds=plan.seconds,
         )
@@ -74,18 +74,19 @@ def run(params: Params, workspace: Workspace) -> Result:
 def _make_pieces(plan: Plan, params: Params, source: Path, workspace: Workspace) -> None:
     """Make every part by a run of its own."""
     length = params.part_seconds or 1
-    count = max(math.ceil(plan.seconds / length - _LEAST_PIECE), 1)
+    count = params.part_count(plan.seconds)
     for number in range(count):
-        start = number * length
+        start = params.cut.start_seconds + number * length
         is_last = number == count - 1
+        early = Cut(start_seconds=max(start - _RUN_UP_SECONDS, 0.0))
         cut = Cut(
-            start_seconds=params.cut.start_seconds + start,
-            length_seconds=plan.seconds - start if is_last else length,
+            start_seconds=start - early.start_seconds,
+            length_seconds=plan.seconds - number * length if is_last else length,
         )
         run_ffmpeg(
             workspace,
-            [MediaInput(path=source, options=cut.options)],
-            (*plan.options, f"{PART_PREFIX}{number:05d}.{params.extension}"),
+            [MediaInput(path=source, options=early.options)],
+            (*cut.options, *plan.options, f"{PART_PREFIX}{number:05d}.{params.extension}"),
         )
         workspace.report((number + 1) / count)
 
@@ -118,7 +119,7 @@ def _checked_parts(
         made.append(part)
     total = sum(part.seconds for part in made)
     allowed = slack(plan.seconds) + _SLACK_OF_A_PART * len(made)
-    if not plan.seconds - allowed <= total <= plan.seconds + lead + allowed:
+    if not plan.least_seconds - allowed <= total <= plan.seconds + lead + allowed:
         message = f"expected parts of {plan.seconds:.2f} s in all, got {total:.2f} s"
         raise OutputRejectedError(message)
     return made
@@ -126,7 +127,7 @@ def _checked_parts(
 
 def _expected(plan: Plan, lead: float) -> Expected:
     return Expected(
-        seconds=plan.seconds,
+        seconds=plan.least_seconds,
         most_seconds=plan.seconds + lead,
         slack_seconds=slack(plan.seconds),
         size=None,
@@ -136,9 +137,12 @@ def _expected(plan: Plan, lead: float) -> Expected:
 
 
 def _lead_seconds(source: Path, plan: Plan, params: Params, workspace: Workspace) -> float:
-    """How far before `StartTime` the key frame lies at which the copy begins."""
+    """How far before `StartTime` the key frame lies at which the copy begins.
+
+    A file that was trimmed without encoding it anew has some before its own beginning.
+    """
     start = params.cut.start_seconds
-    if not start or plan.video is None:
+    if plan.video is None:
         return 0.0
     with open_media(source, workspace.key) as media:
         stream = media.streams[plan.video.index]

@@ -124,7 +124,8 @@ def _candidates(
     """What the video looks like at moments spread evenly over it."""
     count = max(_CANDIDATES_A_COVER * params.count, _LEAST_CANDIDATES)
     step = Fraction(video.seconds) / count
-    times = [step * number + step / 2 for number in range(count)]
+    first = Fraction(video.span.begin) + step / 2
+    times = [first + step * number for number in range(count)]
     small = look_size(shown_size(video))
     candidates = []
     for shot in _shots(times, path, workspace):
@@ -142,7 +143,9 @@ def _chosen(params: Params, candidates: Sequence[_Candidate]) -> Sequence[Fracti
     Every choice rules out less than the `Count`th part of the moments, so that there are always
     enough unless pictures that look alike are left out.
     """
-    apart = (candidates[-1].seconds + candidates[0].seconds) / (2 * params.count)
+    steps = max(len(candidates) - 1, 1)
+    length = (candidates[-1].seconds - candidates[0].seconds) * len(candidates) / steps
+    apart = length / (2 * params.count)
     chosen: list[_Candidate] = []
     for one in sorted(candidates, key=lambda found: -found.look.score):
         is_near = any(abs(one.seconds - other.seconds) < apart for other in chosen)

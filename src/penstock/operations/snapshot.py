@@ -7,14 +7,15 @@ JPEG sheets under `Output.SpriteObject`. `${Number}` counts from 0, `${Time}` is
      "output": "covers/${InputName}_${Number}.jpg"}
 
 The display matrix and the shape of pixels are honoured: pictures stand upright and are not
-distorted. `IsCheckBlack` matters only where `Start` is 0, `IsCheckCount` only with a
+distorted; of two fields one is shown, and HDR becomes SDR. Nothing is stored before every picture
+is made. `IsCheckBlack` matters only where `Start` is 0, `IsCheckCount` only with a
 `TimeInterval`.
 """
 
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.domain.errors import InvalidParamsError, UnsupportedInputError
 from penstock.domain.executions import OutputObject
@@ -47,10 +48,11 @@ _JPEG_EXTENSIONS = frozenset({"jpg", "jpeg"})
 
 
 def run(params: Params, workspace: Workspace) -> Result:
-    """Take the pictures and publish each as soon as it is complete.
+    """Take the pictures, and publish them when all are there.
 
     Raises:
-        UnsupportedInputError: The input has no video, or not one frame can be decoded.
+        UnsupportedInputError: The input has no video, not one frame can be decoded, or it ends
+            before the last picture.
         InvalidParamsError: `Start` lies beyond the end.
         InputLimitError: A frame, a picture or a sheet has too many pixels.
     """
@@ -58,8 +60,8 @@ def run(params: Params, workspace: Workspace) -> Result:
     video = probe(path, workspace.key).video
     if video is None:
         raise UnsupportedInputError(workspace.key, "has no video")
-    if params.start >= video.seconds:
-        message = f"Start is {float(params.start):g} s, the video ends at {video.seconds:g} s"
+    if params.start >= video.span.end:
+        message = f"Start is {float(params.start):g} s, the video ends at {video.span.end:g} s"
         raise InvalidParamsError(message)
     outputs = _Outputs(params, video, workspace)
     with open_media(path, workspace.key) as media:
@@ -70,8 +72,16 @@ def run(params: Params, workspace: Workspace) -> Result:
     return Result(outputs=outputs.finish())
 
 
+class _Still(NamedTuple):
+    """A picture that is not published yet: its file, its extension, its time in milliseconds."""
+
+    path: Path
+    extension: str
+    time_ms: int
+
+
 class _Outputs:
-    """Makes of each frame what is asked for, and publishes it."""
+    """Makes of each frame what is asked for, and publishes everything at the end."""
 
     def __init__(self, params: Params, video: VideoFacts, workspace: Workspace) -> None:
         self._params = params
@@ -79,7 +89,7 @@ class _Outputs:
         self._workspace = workspace
         self._size = scaled(shown_size(video), params.width, params.height)
         self._taken = 0
-        self._pictures: list[OutputObject] = []
+        self._pictures: list[_Still] = []
         self._sheets = (
             None if params.sprite is None else _Sheets(params.sprite, self._size, workspace)
         )
@@ -89,27 +99,35 @@ class _Outputs:
         workspace = self._workspace
         if self._params.has_snapshots:
             still = still_of(shot.frame, self._video, self._size, workspace)
-            self._pictures.append(self._publish(still, shot.seconds))
+            self._pictures.append(self._made(still, shot.seconds))
         if self._sheets is not None:
             inner = self._sheets.picture_size
             self._sheets.add(still_of(shot.frame, self._video, inner, workspace))
         self._taken += 1
-        end = Fraction(self._video.seconds)
+        end = Fraction(self._video.span.end)
         workspace.report(min(float(shot.seconds / end), 1.0))
         workspace.checkpoint()
 
     def finish(self) -> tuple[OutputObject, ...]:
-        """Publish what is left; pictures come before sheets.
+        """Publish pictures, then sheets.
 
         Raises:
             UnsupportedInputError: There was not one frame.
         """
         if not self._taken:
             raise UnsupportedInputError(self._workspace.key, "no frame can be decoded")
+        pictures = []
+        for number, one in enumerate(self._pictures):
+            self._workspace.checkpoint()
+            pictures.append(
+                self._workspace.publish(
+                    one.path, extension=one.extension, number=number, time_ms=one.time_ms
+                )
+            )
         sheets = () if self._sheets is None else self._sheets.finish()
-        return (*self._pictures, *sheets)
+        return (*pictures, *sheets)
 
-    def _publish(self, still: Picture, seconds: Fraction) -> OutputObject:
+    def _made(self, still: Picture, seconds: Fraction) -> _Still:
         workspace, rule = self._workspace, self._params.rule
         # A name of its own: the nodes behind read every picture, after the last was made.
         folder = workspace.scratch / f"snapshot_{self._taken}"
@@ -120,9 +138,7 @@ class _Outputs:
         else:
             extension = rule.extension("jpg")
             path = _ruled(rule, still, folder, workspace)
-        return workspace.publish(
-            path, extension=extension, number=self._taken, time_ms=round(seconds * 1000)
-        )
+        return _Still(path, extension, round(seconds * 1000))
 
 
 def _ruled(rule: Rule, still: Picture, folder: Path, workspace: Workspace) -> Path:
@@ -147,36 +163,35 @@ def _ruled(rule: Rule, still: Picture, folder: Path, workspace: Workspace) -> Pa
 
 
 class _Sheets:
-    """Collects the cells of one sheet at a time and publishes it when it is full."""
+    """Collects the cells of one sheet at a time, and makes it when it is full."""
 
     def __init__(self, sprite: Sprite, snapshot: Size, workspace: Workspace) -> None:
         self._sprite = sprite
         self._workspace = workspace
         self._cell, self.picture_size = cell_size(sprite, snapshot)
         self._waiting: list[Picture] = []
-        self._published: list[OutputObject] = []
+        self._made: list[Path] = []
 
     def add(self, picture: Picture) -> None:
         """Put a picture into the next cell."""
         self._waiting.append(picture)
         if len(self._waiting) == self._sprite.cells:
-            self._publish()
+            self._make()
 
     def finish(self) -> tuple[OutputObject, ...]:
-        """Publish the last sheet, however empty."""
+        """Make the last sheet, however empty, and publish all."""
         if self._waiting:
-            self._publish()
-        return tuple(self._published)
-
-    def _publish(self) -> None:
-        sheet = sheet_of(self._waiting, self._sprite, self._cell, self._workspace)
-        path = self._workspace.scratch / "sheet.jpg"
-        save_jpeg(sheet, path, self._workspace.key)
-        self._published.append(
-            self._workspace.publish(
-                path, extension="jpg", number=len(self._published), target="SpriteObject"
-            )
+            self._make()
+        return tuple(
+            self._workspace.publish(path, extension="jpg", number=number, target="SpriteObject")
+            for number, path in enumerate(self._made)
         )
+
+    def _make(self) -> None:
+        sheet = sheet_of(self._waiting, self._sprite, self._cell, self._workspace)
+        path = self._workspace.scratch / f"sheet_{len(self._made)}.jpg"
+        save_jpeg(sheet, path, self._workspace.key)
+        self._made.append(path)
         self._waiting = []
 
 
@@ -197,7 +212,8 @@ def _shots(
     elif params.mode is Mode.INTERVAL and params.interval is None:
         shots = reader.since(start)
     else:
-        shots = reader.at(_times(params, start, Fraction(video.seconds)))
+        times = _times(params, start, Fraction(video.span.end))
+        shots = reader.at(times, is_strict=True)
     for _, shot in zip(range(params.count or MAX_COUNT), shots, strict=False):
         yield shot
 

@@ -23,7 +23,7 @@ from penstock.domain.trees import Tree
 from penstock.operations._ffmpeg import MediaInput, run_ffmpeg
 from penstock.operations._media_checks import Expected, probe_output, slack
 from penstock.operations._probe import AudioFacts, Media, VideoFacts, probe
-from penstock.operations._remux import WRAPPERS, wrapping
+from penstock.operations._remux import COPIED, WRAPPERS, wrapping
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 from penstock.operations.params import ParamReader
 
@@ -94,7 +94,12 @@ def run(params: Params, workspace: Workspace) -> Result:
         paths.append(workspace.scratch / f"stream_{number}.{extension}")
         arguments += ["-map", f"0:{stream.index}", "-c", "copy", "-map_chapters", "-1"]
         arguments += [*wrapping(extension, stream.codec), paths[-1].name]
-    run_ffmpeg(workspace, [MediaInput(path=source)], arguments, expected_seconds=media.seconds)
+    run_ffmpeg(
+        workspace,
+        [MediaInput(path=source, options=COPIED)],
+        arguments,
+        expected_seconds=media.seconds,
+    )
     for stream, path in zip(streams, paths, strict=True):
         workspace.checkpoint()
         _expected(stream, media).check(probe_output(path, workspace.key))

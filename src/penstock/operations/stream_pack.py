@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from penstock.domain.errors import OutputRejectedError, UnsupportedInputError
 from penstock.operations import _pack_dash, _pack_hls
+from penstock.operations._lengths import held_span
 from penstock.operations._pack_config import PackType
 from penstock.operations._pack_params import PackParams
 from penstock.operations._pack_streams import Packer, PackStream, check_keys, check_streams
@@ -89,8 +90,10 @@ def _stream(branch: Branch, packer: Packer, segment_seconds: float) -> PackStrea
 def _check_whole(stream: PackStream, video: VideoFacts) -> None:
     """Complain if segments do not add up to the rendition that they were cut from."""
     allowed = _SLACK_SECONDS + 2 * float(stream.frame_seconds)
-    if abs(stream.pictures.seconds - video.seconds) > allowed:
-        found = f"{stream.pictures.seconds:.3f} s of {video.seconds:.3f} s"
+    # What its header tells may leave out how long the last frames are shown.
+    held = held_span(stream.branch.path, stream.branch.workspace.key, video.index).seconds
+    if abs(stream.pictures.seconds - held) > allowed:
+        found = f"{stream.pictures.seconds:.3f} s of {held:.3f} s"
         message = f"{stream.branch.name}: its segments hold {found}"
         raise OutputRejectedError(message)
 

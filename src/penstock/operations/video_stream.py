@@ -21,9 +21,9 @@ from penstock.domain.errors import UnsupportedInputError
 from penstock.operations._companions import gather
 from penstock.operations._ffmpeg import MediaInput, run_ffmpeg
 from penstock.operations._media_checks import probe_output
-from penstock.operations._probe import probe
 from penstock.operations._stream_params import StreamParams
 from penstock.operations._transcode_plan import plan_transcode
+from penstock.operations._transcode_run import looked_into
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
 
 _RENDITION = "mov"  # takes every codec of a package, and keeps times exactly
@@ -40,7 +40,7 @@ def run(params: StreamParams, workspace: Workspace) -> Result:
         OutputRejectedError: What came out is not what was asked for.
     """
     source = workspace.fetch()
-    media = probe(source, workspace.key)
+    media = looked_into(params.transcode, source, workspace.key)
     if media.video is None:
         raise UnsupportedInputError(workspace.key, "has no video to make a stream of")
     transcode = replace(params.transcode, format=_RENDITION)

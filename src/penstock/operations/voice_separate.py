@@ -62,7 +62,7 @@ def run(params: Params, workspace: Workspace) -> Result:
     workspace.checkpoint()
     paths = [workspace.scratch / f"{part}.{params.container.extension}" for part in params.parts]
     options = [*_options(params, audio, paths)]
-    run_ffmpeg(workspace, [MediaInput(path=path)], options, expected_seconds=audio.seconds)
+    run_ffmpeg(workspace, [MediaInput(path=path)], options, expected_seconds=audio.span.end)
     for made in paths:
         _expected(audio, params.encoding.codec).check(probe_output(made, workspace.key))
     return Result(
@@ -128,9 +128,9 @@ def _with_bit_rate(encoding: AudioParams, audio: AudioFacts) -> AudioParams:
 
 def _expected(audio: AudioFacts, codec: AudioCodec) -> Expected:
     return Expected(
-        seconds=audio.seconds,
-        most_seconds=audio.seconds,
-        slack_seconds=slack(audio.seconds),
+        seconds=audio.span.end,
+        most_seconds=audio.span.end,
+        slack_seconds=slack(audio.span.end),
         size=None,
         video_codec="",
         audio_codecs=(AUDIO_NAMES[codec],),

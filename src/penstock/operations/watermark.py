@@ -8,7 +8,7 @@ Input: one video. Output: one object of the source's container, codec, size and 
                  "FontColor": "0xFFFFFF", "Transparency": "60"}}}
 
 Several marks are a list; they are laid in order. Pictures are encoded anew, at a quality at which
-it can hardly be seen, with at most the source's bit rate where that is known; a source whose
+it can hardly be seen, with at most the source's bit rate; a source whose
 codec or container this build does not write becomes H.264 or mp4. Sound is copied where the
 container takes it. Everything else is as in Transcode.
 """
@@ -21,7 +21,7 @@ from penstock.operations._companions import Companions, prepare_marks
 from penstock.operations._ffmpeg import MediaInput
 from penstock.operations._image_geometry import Size
 from penstock.operations._media_output import make_output
-from penstock.operations._probe import probe
+from penstock.operations._probe import probe, with_rates
 from penstock.operations._watermark_params import Watermark, read_watermarks
 from penstock.operations._watermark_plan import plan_marks
 from penstock.operations.base import Family, Kind, Operation, Result, Workspace
@@ -64,14 +64,14 @@ def run(params: Params, workspace: Workspace) -> Result:
         OutputRejectedError: What came out is not what was asked for.
     """
     path = workspace.fetch()
-    media = probe(path, workspace.key)
+    media = with_rates(probe(path, workspace.key), path, workspace.key)
     if media.video is None:
         raise UnsupportedInputError(workspace.key, "has no video to lay a mark over")
     if media.video.is_hdr:
         raise UnsupportedInputError(workspace.key, "is HDR; marks are laid over SDR only")
     workspace.checkpoint()
     size = Size(media.video.width, media.video.height)
-    marks = list(prepare_marks(params.watermarks, size, workspace))
+    marks = list(prepare_marks(params.watermarks, size, media.video.aspect, workspace))
     companions = Companions(marks=marks)
     plan = plan_marks(media, media.video, workspace.key, workspace.limits.threads, companions)
     inputs = [MediaInput(path=path), *companions.inputs]
