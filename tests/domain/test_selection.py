@@ -51,6 +51,22 @@ def test_filter_drops_folder_placeholders(key: str, size_bytes: int, *, expected
     assert is_taken(make_object(key=key, size_bytes=size_bytes), ObjectFilter()) is expected
 
 
+@given(
+    times=st.lists(st.integers(-2, 6), max_size=8),
+    low=st.none() | st.integers(0, 5),
+    high=st.none() | st.integers(0, 5),
+)
+def test_places_in_time_are_those_of_select(
+    times: list[int], low: int | None, high: int | None
+) -> None:
+    """Exactly the times for which `select` refuses nobody are named, in order."""
+    chosen = ObjectFilter(modified_from_ms=low, modified_to_ms=high)
+    objects = [make_object(modified_ms=time) for time in times]
+    expected = [place for place, found in enumerate(objects) if is_taken(found, chosen)]
+
+    assert list(chosen.places_in_time(times)) == expected
+
+
 @given(keys=st.lists(st.text(st.characters(exclude_characters="/")), max_size=20))
 def test_filter_keeps_the_order(keys: list[str]) -> None:
     """An open filter passes everything on, in order."""

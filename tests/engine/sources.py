@@ -2,8 +2,16 @@
 
 from collections.abc import Iterator
 
-from penstock.domain.selection import ObjectInfo
-from penstock.storage.pages import PAGE_SIZE, FailedEntry, Page, Source, read_cursor, write_cursor
+from penstock.domain.selection import ObjectFilter, ObjectInfo
+from penstock.storage.pages import (
+    PAGE_SIZE,
+    FailedEntry,
+    Page,
+    Source,
+    read_cursor,
+    taken,
+    write_cursor,
+)
 
 
 class ListSource:
@@ -15,14 +23,20 @@ class ListSource:
         self._entries = entries
         self._page_size = page_size
 
-    def pages(self, *, cursor: str = "", page_size: int = PAGE_SIZE) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """The entries after a cursor."""
         start = read_cursor(cursor, {"at": int})["at"] if cursor else 0
         size = min(page_size, self._page_size)
         for first in range(start, len(self._entries), size):
             part = self._entries[first : first + size]
             yield Page(
-                [entry for entry in part if isinstance(entry, ObjectInfo)],
+                taken([entry for entry in part if isinstance(entry, ObjectInfo)], only),
                 write_cursor(at=first + len(part)),
                 [entry for entry in part if isinstance(entry, FailedEntry)],
             )
@@ -36,9 +50,16 @@ class BreakingSource:
         self._pages = pages
         self._error = error
 
-    def pages(self, *, cursor: str = "", page_size: int = PAGE_SIZE) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """So many pages of the other source, then the error."""
-        for number, page in enumerate(self._source.pages(cursor=cursor, page_size=page_size)):
+        pages = self._source.pages(cursor=cursor, page_size=page_size, only=only)
+        for number, page in enumerate(pages):
             if number == self._pages:
                 raise self._error
             yield page
@@ -52,6 +73,13 @@ class SmallPages:
         self._source = source
         self._size = size
 
-    def pages(self, *, cursor: str = "", page_size: int = PAGE_SIZE) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """The other source's pages."""
-        return self._source.pages(cursor=cursor, page_size=min(self._size, page_size))
+        size = min(self._size, page_size)
+        return self._source.pages(cursor=cursor, page_size=size, only=only)

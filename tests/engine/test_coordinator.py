@@ -13,7 +13,7 @@ from sqlalchemy import update
 from penstock.domain.errors import BackendError, InventoryError
 from penstock.domain.jobs import Counters, Job
 from penstock.domain.records import ExecutionRow
-from penstock.domain.selection import ObjectInfo
+from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import ChunkState, JobState
 from penstock.engine.batches import read_batches
 from penstock.engine.coordinator import Coordinator
@@ -53,10 +53,16 @@ class GatedSource:
         self._source = source
         self._error = error
 
-    def pages(self, *, cursor: str = "", page_size: int = 1000) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = 1000,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """The other source's pages, then the gate."""
         self.entered.set()
-        yield from self._source.pages(cursor=cursor, page_size=page_size)
+        yield from self._source.pages(cursor=cursor, page_size=page_size, only=only)
         self.gate.wait(20)
         if self._error is not None:
             raise self._error

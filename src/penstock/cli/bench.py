@@ -1,10 +1,6 @@
 """`penstock bench`: figures of this build on this machine, as ratios within one run."""
 
-import gzip
-import hashlib
-import json
 import resource
-import sys
 import tempfile
 import time
 from contextlib import ExitStack, nullcontext
@@ -13,7 +9,9 @@ from statistics import median
 
 from penstock.bootstrap.clock import new_id
 from penstock.bootstrap.system import System
+from penstock.cli.bench_inventories import MANIFEST, write_plain_csv
 from penstock.cli.bench_memory import MemoryLog, memory_log
+from penstock.cli.bench_printing import print_figure
 from penstock.cli.exits import BAD_USAGE, COULD_NOT, OK, explain
 from penstock.domain.errors import InvalidArgumentError, PenstockError
 from penstock.domain.jobs import InputKind, Job, JobInput, JobType
@@ -75,7 +73,7 @@ def _compare(objects: int, workers: int | None, database: str, log: MemoryLog) -
         own_schema(database, schema) if database else nullcontext("") as url,
     ):
         folder = Path(temporary)
-        _write_inventory(folder / "bucket", objects)
+        write_plain_csv(folder / "bucket", objects)
         settings = read_settings(
             data=folder / "data",
             database=url,
@@ -93,20 +91,20 @@ def _compare(objects: int, workers: int | None, database: str, log: MemoryLog) -
         finally:
             system.close()
     rate, bare_rate = objects / seconds, objects / bare_seconds
-    _print("objects", f"{objects:,}")
-    _print("workers", str(settings.worker_count))
-    _print("database", "PostgreSQL" if database else "SQLite")
-    _print("job", f"{rate:,.0f} objects/s")
-    _print("bare rows", f"{bare_rate:,.0f} objects/s")
-    _print("ratio", f"{rate / bare_rate:.2f}")
-    _print("memory at a tenth, at the end", f"{memory[0]:.0f} MiB, {memory[1]:.0f} MiB")
+    print_figure("objects", f"{objects:,}")
+    print_figure("workers", str(settings.worker_count))
+    print_figure("database", "PostgreSQL" if database else "SQLite")
+    print_figure("job", f"{rate:,.0f} objects/s")
+    print_figure("bare rows", f"{bare_rate:,.0f} objects/s")
+    print_figure("ratio", f"{rate / bare_rate:.2f}")
+    print_figure("memory at a tenth, at the end", f"{memory[0]:.0f} MiB, {memory[1]:.0f} MiB")
 
 
 def _compare_engines(objects: int, workers: int | None, database: str, ray_address: str) -> None:
     """Run the same job in turn on worker processes of this machine and on Ray; print the rates."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-bench-")))
-        _write_inventory(folder / "bucket", objects)
+        write_plain_csv(folder / "bucket", objects)
         systems = []
         for engine in ("local", "ray"):
             schema = f"penstock_bench_{new_id('s')}"
@@ -128,26 +126,26 @@ def _compare_engines(objects: int, workers: int | None, database: str, ray_addre
             systems.append(system)
         rates = [[_rate(system, objects) for system in systems] for _ in range(_TURNS + 1)][1:]
     local, ray = (median(column) for column in zip(*rates, strict=True))
-    _print("objects", f"{objects:,}")
-    _print("workers", str(settings.worker_count))
-    _print("database", "PostgreSQL" if database else "SQLite")
-    _print("local", f"{local:,.0f} objects/s")
-    _print("ray", f"{ray:,.0f} objects/s")
-    _print("ratio", f"{median(ray / local for local, ray in rates):.2f}")
+    print_figure("objects", f"{objects:,}")
+    print_figure("workers", str(settings.worker_count))
+    print_figure("database", "PostgreSQL" if database else "SQLite")
+    print_figure("local", f"{local:,.0f} objects/s")
+    print_figure("ray", f"{ray:,.0f} objects/s")
+    print_figure("ratio", f"{median(ray / local for local, ray in rates):.2f}")
 
 
 def _rate(system: System, objects: int) -> float:
     """Objects a second of one job."""
-    job, _ = _run_job(system, InputKind.MANIFEST, "manifest.json", objects)
+    job, _ = _run_job(system, InputKind.MANIFEST, MANIFEST, objects)
     return objects * 1000 / ((job.ended_ms or 0) - job.created_ms)
 
 
 def _time_job(system: System, objects: int, log: MemoryLog) -> tuple[float, tuple[float, float]]:
     """Seconds from submission to the end, and the memory of this process on the way."""
     system.start_engine()
-    _run_job(system, InputKind.OBJECT, "manifest.json", 1)  # the workers are up when it ends
+    _run_job(system, InputKind.OBJECT, MANIFEST, 1)  # the workers are up when it ends
     log.look(0)
-    job, early = _run_job(system, InputKind.MANIFEST, "manifest.json", objects, log)
+    job, early = _run_job(system, InputKind.MANIFEST, MANIFEST, objects, log)
     return ((job.ended_ms or 0) - job.created_ms) / 1000, (early, _memory_mib())
 
 
@@ -192,36 +190,6 @@ def _time_bare(database: Database, path: Path) -> float:
         return time.perf_counter() - started
 
 
-def _write_inventory(folder: Path, objects: int) -> None:
-    """A COS inventory that names objects nobody ever reads."""
-    folder.mkdir()
-    part = folder / "part.csv.gz"
-    with gzip.open(part, "wt", compresslevel=1) as file:
-        file.writelines(
-            f'"1250000000","bench","photos/{number // 1000:06}/IMG_{number:09}.jpg","1048576",'
-            '"2024-05-01T10:00:00.000Z"\n'
-            for number in range(objects)
-        )
-    manifest = {
-        "sourceAppid": "1250000000",
-        "sourceBucket": "bench",
-        "fileFormat": "CSV",
-        "fileSchema": "Appid, Bucket, Key, Size, LastModifiedDate",
-        "files": [
-            {
-                "key": "part.csv.gz",
-                "size": str(part.stat().st_size),
-                "md5Checksum": hashlib.md5(part.read_bytes()).hexdigest(),  # noqa: S324
-            }
-        ],
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
 def _memory_mib() -> float:
     """Most memory that this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _print(name: str, value: str) -> None:
-    sys.stdout.write(f"{name:32}{value}\n")

@@ -5,14 +5,13 @@ All list the same files in turn, and of each the best turn counts.
 
 import importlib
 import os
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from penstock.cli.bench_printing import best_seconds, print_figure, print_rates
 from penstock.storage.folder import FolderStore
 
 _FILES_A_FOLDER = 1000
@@ -28,7 +27,7 @@ def listing(files: int, turns: int) -> None:
         files: How many, a thousand a folder.
         turns: How often each way is taken.
     """
-    _print("files", f"{files:,}")
+    print_figure("files", f"{files:,}")
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as temporary:
         folder = Path(temporary)
         _make_files(folder, files)
@@ -38,15 +37,10 @@ def listing(files: int, turns: int) -> None:
         }
         if find_spec(_OBSTORE) is not None:
             ways["obstore"] = lambda: _list_obstore(temporary)
-        seconds = {
-            name: min(_seconds(way, files) for _ in range(turns)) for name, way in ways.items()
-        }
-    ours = seconds["Penstock"]
-    for name, taken in seconds.items():
-        ratio = "" if name == "Penstock" else f", ratio {taken / ours:.2f}"
-        _print(name, f"{files / taken:,.0f} files/s{ratio}")
+        seconds = best_seconds(ways, expected=files, turns=turns)
+    print_rates(seconds, files, "files")
     if find_spec(_OBSTORE) is None:
-        _print("obstore", "skipped: pip install obstore")
+        print_figure("obstore", "skipped: pip install obstore")
 
 
 def _make_files(folder: Path, files: int) -> None:
@@ -55,16 +49,6 @@ def _make_files(folder: Path, files: int) -> None:
         below.mkdir()
         for number in range(first, min(first + _FILES_A_FOLDER, files)):
             (below / f"IMG_{number:09}.jpg").touch()
-
-
-def _seconds(way: Callable[[], int], files: int) -> float:
-    started = time.perf_counter()
-    found = way()
-    taken = time.perf_counter() - started
-    if found != files:
-        message = f"{found:,} files were listed, not {files:,}"
-        raise RuntimeError(message)
-    return taken
 
 
 def _walk(folder: str) -> int:
@@ -84,8 +68,3 @@ def _list_obstore(folder: str) -> int:
     obstore: Any = importlib.import_module(_OBSTORE)
     stores: Any = importlib.import_module(f"{_OBSTORE}.store")
     return sum(len(page) for page in obstore.list(stores.LocalStore(folder)))
-
-
-def _print(name: str, value: str) -> None:
-    sys.stdout.write(f"{name:32}{value}\n")
-    sys.stdout.flush()

@@ -4,8 +4,6 @@ Penstock and the bare thing take turns; of each the best turn counts, so that wh
 machine does is in the way of neither.
 """
 
-import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from penstock.cli.bench_pictures import (
     make_pictures,
     make_thumbnails,
 )
+from penstock.cli.bench_printing import print_figure
 
 _NODES = (1, 2, 4)
 
@@ -54,7 +53,7 @@ class Extent:
 
 def operations(extent: Extent) -> None:
     """Measure, and print the figures."""
-    _print("workers", str(extent.workers))
+    print_figure("workers", str(extent.workers))
     for measure in (_pictures, _films, _downloads):
         with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
             measure(extent, Path(folder))
@@ -74,7 +73,7 @@ def _pictures(extent: Extent, folder: Path) -> None:
             lambda turn: make_thumbnails(system, "in/", f"turn-{turn}"),
             lambda turn: make_bare_thumbnails(pool, source, folder / f"bare-{turn}"),
         )
-    _print("thumbnails", f"{extent.pictures} a turn, {extent.turns} turns")
+    print_figure("thumbnails", f"{extent.pictures} a turn, {extent.turns} turns")
     _print_pair(f"{extent.pictures / ours.seconds:,.1f}/s", "libvips", ours, bare)
 
 
@@ -94,7 +93,9 @@ def _films(extent: Extent, folder: Path) -> None:
             lambda turn: transcode_barely(commands, extent.workers, folder / f"bare-{turn}"),
         )
     seconds = extent.films * extent.film_seconds
-    _print("films", f"{extent.films} of {extent.film_seconds} s a turn, {extent.turns} turns")
+    print_figure(
+        "films", f"{extent.films} of {extent.film_seconds} s a turn, {extent.turns} turns"
+    )
     _print_pair(f"{seconds / ours.seconds:,.1f} times real time", "ffmpeg", ours, bare)
 
 
@@ -106,7 +107,7 @@ def _downloads(_extent: Extent, folder: Path) -> None:
     ):
         for nodes in _NODES:
             found = count_downloads(system, store, "in/IMG_000000.jpg", nodes)
-            _print(f"downloads for {nodes} nodes", str(found))
+            print_figure(f"downloads for {nodes} nodes", str(found))
 
 
 def _photographs(extent: Extent) -> Sequence[Path]:
@@ -124,14 +125,10 @@ def _in_turns(
 
 
 def _print_pair(rate: str, name: str, ours: Taken, bare: Taken) -> None:
-    _print("  Penstock", f"{rate}, {ours.seconds:.2f} s, {ours.cpu_seconds:.2f} s of processor")
-    _print(f"  {name}", f"{bare.seconds:.2f} s, {bare.cpu_seconds:.2f} s of processor")
-    _print("  ratio", f"{bare.seconds / ours.seconds:.2f}")
+    print_figure(
+        "  Penstock", f"{rate}, {ours.seconds:.2f} s, {ours.cpu_seconds:.2f} s of processor"
+    )
+    print_figure(f"  {name}", f"{bare.seconds:.2f} s, {bare.cpu_seconds:.2f} s of processor")
+    print_figure("  ratio", f"{bare.seconds / ours.seconds:.2f}")
     if ours.cpu_seconds:
-        _print("  ratio of processor time", f"{bare.cpu_seconds / ours.cpu_seconds:.2f}")
-
-
-def _print(name: str, value: str) -> None:
-    width = shutil.get_terminal_size().columns // 3
-    sys.stdout.write(f"{name:{max(width, 28)}}{value}\n")
-    sys.stdout.flush()
+        print_figure("  ratio of processor time", f"{bare.cpu_seconds / ours.cpu_seconds:.2f}")

@@ -1,6 +1,7 @@
 """References to stored objects, and the filters that a job puts over them."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,6 +68,20 @@ class ObjectFilter:
             if excluded and key.startswith(excluded):
                 continue
             yield found
+
+    def places_in_time(self, times_ms: Sequence[int]) -> Sequence[int]:
+        """Where, in order, the times stand that `select` would not refuse an object for.
+
+        For sources that find out early which objects they need not make; `select` decides.
+
+        Args:
+            times_ms: Last modifications as in `ObjectInfo`.
+        """
+        if self.modified_from_ms is None and self.modified_to_ms is None:
+            return range(len(times_ms))
+        low = -math.inf if self.modified_from_ms is None else self.modified_from_ms
+        high = math.inf if self.modified_to_ms is None else self.modified_to_ms
+        return [place for place, time in enumerate(times_ms) if low <= time <= high or time < 0]
 
 
 def extension_of(key: str) -> str:

@@ -74,7 +74,7 @@ def read_batches(source: Source, job: Job, speed: Speed) -> Generator[Batch, Non
     batch = _Batch(job)
     began = time.monotonic()
     is_first = True
-    for page in source.pages(cursor=job.cursor):
+    for page in source.pages(cursor=job.cursor, only=job.filter):
         batch.add(page)
         is_due = time.monotonic() - began > BATCH_SECONDS
         if is_first or is_due or len(batch.objects) >= BATCH_OBJECTS:
@@ -89,13 +89,12 @@ class _Batch:
 
     def __init__(self, job: Job) -> None:
         self.objects: list[ObjectInfo] = []
-        self._filter = job.filter
         self._failed: list[FailedEntry] = []
         self._cursor = job.cursor
         self._chunk_size = 0
 
     def add(self, page: Page) -> None:
-        self.objects += self._filter.select(page.objects)
+        self.objects += page.objects
         self._failed += page.failed
         self._cursor = page.cursor
 

@@ -208,7 +208,9 @@ class RayExecutor:
         self._run_late_ones_twice()
         driver = self._driver
         found: list[Report] = []
-        ready = wait([self._waker.fileno(), *([driver.connection] if driver else [])], wait_seconds)
+        ready = wait(
+            [self._waker.fileno(), *([driver.connection] if driver else [])], wait_seconds
+        )
         self._waker.clear()
         if driver is not None and driver.connection in ready:
             found = self._hear(driver)

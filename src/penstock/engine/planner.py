@@ -7,6 +7,7 @@ next one is read meanwhile.
     python -m penstock.engine.planner FILE_DESCRIPTOR PARENT MODULE:FUNCTION
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from penstock.domain.jobs import Job
 from penstock.engine.batches import Broken, Reading, read_batches
 from penstock.engine.processes import join_parent
 from penstock.storage.pages import Source
+
+_UNCOLLECTED = 50_000
 
 _log = structlog.get_logger()
 
@@ -75,6 +78,9 @@ class Planner:
 def main(arguments: list[str]) -> None:
     """Serve one engine, as its command line says."""
     open_source, connection = join_parent(arguments)
+    # Objects wait by the thousand and are in no cycles: looking for some among them takes time.
+    gc.freeze()
+    gc.set_threshold(_UNCOLLECTED)
     Planner(connection, open_source).work()
 
 

@@ -1,29 +1,51 @@
-"""Rows of CSV inventories: split at the quotes where that is safe, by `csv` where it is not.
+"""Pages of CSV inventories, made column by column."""
 
-A physical line that begins and ends with a quote, holds exactly two quotes a column, and splits
-at `","` into as many fields as there are columns has no quote inside a field, so the split is
-what `csv` would give. A field cannot reach over the end of such a line: up to a line end inside a
-quoted field the number of quotes is odd. Any other line, with all that follow it as far as the
-row goes, is read by `csv`. A last line without a line end is read as if it had one.
-"""
-
-import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import BinaryIO, cast
-from urllib.parse import unquote_to_bytes
+import re
+from binascii import unhexlify
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from isal import igzip
 
 from penstock.domain.errors import KeyNotStorableError
-from penstock.domain.selection import ObjectInfo
-from penstock.storage.pages import FailedEntry, make_failed
-from penstock.storage.times import parse_time_ms
-
-MAX_LINE_CHARACTERS = 1 << 20
+from penstock.domain.selection import ObjectFilter, ObjectInfo
+from penstock.storage._inventory_fields import Run, cut_lines, split_runs
+from penstock.storage.pages import FailedEntry, RowsRead, make_failed
+from penstock.storage.times import parse_times_ms
 
 _BLOCK_BYTES = 256 << 10
 _GZIP_MAGIC = b"\x1f\x8b"
 _INVALID_ROW = "InvalidContent"
+_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+
+T = TypeVar("T")
+
+
+class _Rows(NamedTuple):
+    """Rows `first` to `last`, the latter not included, of a run; places count from `first`."""
+
+    run: Run
+    width: int
+    first: int
+    last: int
+
+    def column(self, number: int) -> list[str]:
+        step = self.width + 1
+        return self.run.fields[self.first * step + number : self.last * step : step]
+
+    def text(self, place: int) -> str:
+        start = (self.first + place) * (self.width + 1)
+        return ",".join(self.run.fields[start : start + self.width])
+
+    def wrong(self) -> dict[int, FailedEntry]:
+        failed = {}
+        for place in range(self.first, self.last) if self.run.wrong else ():
+            row = self.run.wrong.get(place)
+            if row is not None:
+                fault = f"the row has {len(row)} columns, expected {self.width}"
+                failed[place - self.first] = make_failed(",".join(row), _INVALID_ROW, fault)
+        return failed
 
 
 class CsvRows:
@@ -37,145 +59,151 @@ class CsvRows:
         """
         places = {name: place for place, name in reversed(list(enumerate(columns)))}
         self._width = len(columns)
-        self._decode = _decode_form if has_plus_for_blank else _decode_percent
+        self._has_plus_for_blank = has_plus_for_blank
         self._key = places["key"]
-        self._size = places.get("size", -1)
-        self._time = places.get("lastmodifieddate", -1)
-        self._etag = places.get("etag", -1)
-        self._latest = places.get("islatest", -1)
-        self._deleted = places.get("isdeletemarker", -1)
+        self._size = places.get("size")
+        self._time = places.get("lastmodifieddate")
+        self._etag = places.get("etag")
+        self._latest = places.get("islatest")
+        self._deleted = places.get("isdeletemarker")
 
-    def read_rows(self, file: BinaryIO, skip: int) -> Iterator[list[str]]:
+    def read_pages(
+        self, file: BinaryIO, *, skip: int, page_size: int, only: ObjectFilter | None
+    ) -> Iterator[RowsRead]:
         """The rows of a file, plain or gzip, after the first `skip` of them.
+
+        Args:
+            only: Objects whose time it refuses are left out.
 
         Raises:
             ValueError: A line or field is longer than any key could make it.
             OSError: The file is no valid gzip file.
             EOFError: The gzip file ends early.
         """
-        rows = split_rows(_read_lines(file), self._width)
-        for _ in range(skip):
-            if next(rows, None) is None:
-                break
-        return rows
+        for run in split_runs(cut_lines(_read_blocks(file)), self._width):
+            for first in range(skip, run.size, page_size):
+                last = min(first + page_size, run.size)
+                yield self._read_page(_Rows(run, self._width, first, last), only)
+            skip = max(skip - run.size, 0)
 
-    def select(self, rows: Iterable[list[str]]) -> tuple[list[ObjectInfo], list[FailedEntry]]:
-        """The objects of rows, and the rows that name none; old versions are left out."""
-        objects: list[ObjectInfo] = []
-        failed: list[FailedEntry] = []
-        for row in rows:
-            if len(row) != self._width:
-                fault = f"the row has {len(row)} columns, expected {self._width}"
-                failed.append(make_failed(",".join(row), _INVALID_ROW, fault))
-            elif not self._is_old(row):
-                found = self._read_object(row)
-                if isinstance(found, FailedEntry):
-                    failed.append(found)
-                else:
-                    objects.append(found)
-        return objects, failed
-
-    def _is_old(self, row: list[str]) -> bool:
-        return (self._deleted >= 0 and row[self._deleted].lower() == "true") or (
-            self._latest >= 0 and row[self._latest].lower() == "false"
+    def _read_page(self, rows: _Rows, only: ObjectFilter | None) -> RowsRead:
+        size = rows.last - rows.first
+        failed = rows.wrong()
+        places = self._find_current(rows, failed)
+        keys = self._decode_together(rows)
+        if keys is None:
+            keys = self._decode_each(rows, places, failed)
+            places = [place for place in places if place not in failed]
+        times = [-1] * size if self._time is None else parse_times_ms(rows.column(self._time))
+        if only is not None:
+            places = _meet(places, only.places_in_time(times), size)
+        columns = zip(
+            _pick(keys, places),
+            self._read_sizes(rows, places),
+            _pick(times, places),
+            self._read_etags(rows, places),
+            strict=False,  # columns that are not there do not end
         )
+        objects = list(map(ObjectInfo._make, columns))
+        return RowsRead(objects, [failed[place] for place in sorted(failed)], size)
 
-    def _read_object(self, row: list[str]) -> ObjectInfo | FailedEntry:
-        text = row[self._key]
+    def _read_sizes(self, rows: _Rows, places: Sequence[int]) -> Iterable[int]:
+        if self._size is None:
+            return repeat(-1)
+        texts = _pick(rows.column(self._size), places)
+        return [int(text) if text.isdecimal() else -1 for text in texts]
+
+    def _read_etags(self, rows: _Rows, places: Sequence[int]) -> Iterable[str]:
+        if self._etag is None:
+            return repeat("")
+        return [text.strip('"') for text in _pick(rows.column(self._etag), places)]
+
+    def _find_current(self, rows: _Rows, failed: Collection[int]) -> Sequence[int]:
+        """The places of rows that are right, and neither old versions nor delete markers."""
+        places: Sequence[int] = range(rows.last - rows.first)
+        if failed:
+            places = [place for place in places if place not in failed]
+        for number, word in ((self._latest, "false"), (self._deleted, "true")):
+            if number is not None:
+                values = rows.column(number)
+                old = {value for value in set(values) if value.lower() == word}
+                if old:
+                    places = [place for place in places if values[place] not in old]
+        return places
+
+    def _decode_together(self, rows: _Rows) -> list[str] | None:
+        """The keys of all rows; None if one of them has to be looked at by itself.
+
+        A newline is no part of an escape and of no character but itself, so keys that are joined
+        by it are decoded, or are not UTF-8, as they would be alone.
+        """
+        texts = rows.column(self._key)
         try:
-            key = self._decode(text)
-            if not key.isascii():
-                key.encode()
+            keys = self._decode("\n".join(texts)).split("\n")
         except UnicodeError:
-            return make_failed(text, KeyNotStorableError.code, "the key is not UTF-8")
-        if not key:
-            return make_failed(",".join(row), _INVALID_ROW, "the row has no key")
-        size = row[self._size] if self._size >= 0 else ""
-        return ObjectInfo(
-            key,
-            int(size) if size.isdecimal() else -1,
-            parse_time_ms(row[self._time]) if self._time >= 0 else -1,
-            row[self._etag].strip('"') if self._etag >= 0 else "",
-        )
+            return None
+        return keys if len(keys) == len(texts) and "" not in keys else None
+
+    def _decode_each(
+        self, rows: _Rows, places: Iterable[int], failed: dict[int, FailedEntry]
+    ) -> list[str]:
+        """The keys of the rows at some places; those that name no object go to `failed`."""
+        texts = rows.column(self._key)
+        keys = [""] * len(texts)
+        for place in places:
+            text = texts[place]
+            try:
+                keys[place] = self._decode(text)
+            except UnicodeError:
+                code = KeyNotStorableError.code
+                failed[place] = make_failed(text, code, "the key is not UTF-8")
+            else:
+                if not text:
+                    fault = "the row has no key"
+                    failed[place] = make_failed(rows.text(place), _INVALID_ROW, fault)
+        return keys
+
+    def _decode(self, text: str) -> str:
+        """The key that a text stands for; UnicodeError if it is not UTF-8."""
+        if self._has_plus_for_blank and "+" in text:
+            text = text.replace("+", " ")
+        if "%" in text:
+            return _ESCAPES.sub(_unescape, text.encode()).decode()
+        if not text.isascii():
+            text.encode()
+        return text
 
 
-def split_rows(lines: Iterator[str], width: int) -> Iterator[list[str]]:
-    """The rows of CSV lines without their line ends; empty lines are left out.
-
-    Args:
-        width: Columns that a row is expected to have; rows with others come as they are.
-
-    Raises:
-        ValueError: A field is longer than `csv` allows.
-    """
-    quotes = 2 * width
-    for line in lines:
-        text = line[:-1] if line[-1:] == "\r" else line
-        row = text[1:-1].split('","')
-        if text and len(row) == width and text[0] == '"' == text[-1] and text.count('"') == quotes:
-            yield row
-        elif '"' in text or "\r" in text:
-            yield from _read_one_row(line, lines)
-        elif text:
-            yield text.split(",")
+def _unescape(found: re.Match[bytes]) -> bytes:
+    return unhexlify(found[0].replace(b"%", b""))
 
 
-def _read_one_row(line: str, lines: Iterator[str]) -> Iterator[list[str]]:
-    """The row that begins with `line`, by `csv`; takes more lines where a field goes on."""
-    try:
-        row = next(csv.reader(_with_ends(line, lines)), None)
-    except csv.Error as error:
-        raise ValueError(str(error)) from error
-    if row:
-        yield row
+def _meet(places: Sequence[int], others: Sequence[int], size: int) -> Sequence[int]:
+    """The places that both name, in order; one that names `size` of them names all."""
+    if len(places) == size:
+        return others
+    if len(others) == size:
+        return places
+    known = frozenset(others)
+    return [place for place in places if place in known]
 
 
-def _with_ends(line: str, lines: Iterator[str]) -> Iterator[str]:
-    yield line + "\n"
-    for following in lines:
-        yield following + "\n"
+def _pick(values: list[T], places: Sequence[int]) -> list[T]:
+    if len(places) == len(values):
+        return values
+    return [values[place] for place in places]
 
 
-def _read_lines(file: BinaryIO) -> Iterator[str]:
-    """The lines of a file, plain or gzip, without newlines; bad bytes are surrogate escapes."""
+def _read_blocks(file: BinaryIO) -> Iterator[bytes]:
+    """The content of a file, plain or gzip."""
     file.seek(0)
     magic = file.read(len(_GZIP_MAGIC))
     file.seek(0)
     source = _open_gzip(file) if magic == _GZIP_MAGIC else file
-    return _split_lines(lambda: source.read(_BLOCK_BYTES))
+    while block := source.read(_BLOCK_BYTES):
+        yield block
 
 
 def _open_gzip(file: BinaryIO) -> BinaryIO:
     open_gzip = cast("Callable[[BinaryIO], BinaryIO]", igzip.open)  # it has no types
     return open_gzip(file)
-
-
-def _split_lines(read_block: Callable[[], bytes]) -> Iterator[str]:
-    pending = b""
-    while block := read_block():
-        end = block.rfind(b"\n")
-        if end < 0:
-            pending += block
-            if len(pending) > MAX_LINE_CHARACTERS:
-                fault = f"a line is over {MAX_LINE_CHARACTERS} bytes"
-                raise ValueError(fault)
-            continue
-        text = pending + block[:end]
-        pending = block[end + 1 :]
-        yield from text.decode("utf-8", "surrogateescape").split("\n")
-    if pending:
-        yield pending.decode("utf-8", "surrogateescape")
-
-
-def _decode_percent(text: str) -> str:
-    if "%" not in text:
-        return text
-    return unquote_to_bytes(text).decode()
-
-
-def _decode_form(text: str) -> str:
-    if "+" in text:
-        text = text.replace("+", " ")
-    if "%" not in text:
-        return text
-    return unquote_to_bytes(text).decode()

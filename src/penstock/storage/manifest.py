@@ -12,9 +12,8 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from isal import isal_zlib
 
@@ -23,11 +22,18 @@ from penstock.domain.errors import (
     InventoryError,
     ObjectNotFoundError,
 )
-from penstock.domain.selection import ObjectInfo
+from penstock.domain.selection import ObjectFilter
 from penstock.storage._inventory_columns import ColumnRows
 from penstock.storage._inventory_csv import CsvRows
 from penstock.storage.base import ObjectReader, ObjectStore
-from penstock.storage.pages import PAGE_SIZE, FailedEntry, Page, read_cursor, write_cursor
+from penstock.storage.pages import (
+    PAGE_SIZE,
+    Page,
+    RowsRead,
+    read_cursor,
+    taken,
+    write_cursor,
+)
 
 MAX_MANIFEST_BYTES = 64 << 20
 
@@ -36,8 +42,6 @@ _CURSOR = {"manifest": str, "part": int, "row": int}
 
 # Its stub declares this class as if it were an instance.
 _INFLATE_ERROR = cast("type[Exception]", isal_zlib.error)
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +81,12 @@ class Manifest:
     parts: tuple[ManifestPart, ...]
 
 
-class _Rows(Protocol[R]):
-    def read_rows(self, file: BinaryIO, skip: int) -> Iterator[R]: ...
+class _Rows(Protocol):
+    """How the data files of one format are read; `only` may leave objects out, and need not."""
 
-    def select(self, rows: list[R]) -> tuple[list[ObjectInfo], list[FailedEntry]]: ...
+    def read_pages(
+        self, file: BinaryIO, *, skip: int, page_size: int, only: ObjectFilter | None
+    ) -> Iterator[RowsRead]: ...
 
 
 def read_manifest(store: ObjectStore, key: str, *, bucket_names: Collection[str]) -> Manifest:
@@ -126,7 +132,13 @@ class ManifestSource:
         self._bucket_names = bucket_names
         self._scratch = scratch
 
-    def pages(self, *, cursor: str = "", page_size: int = PAGE_SIZE) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """The rows after a cursor; a page never holds rows of two data files.
 
         Raises:
@@ -147,20 +159,13 @@ class ManifestSource:
         rows = _make_rows(manifest)
         row = place["row"]
         for number, part in enumerate(manifest.parts[place["part"] :], place["part"]):
-            for objects, failed, count in self._read_part(part, rows, row, page_size):
-                row += count
-                after = write_cursor(manifest=manifest.md5, part=number, row=row)
-                yield Page(objects, after, failed)
+            with _open_verified(self._store, part, self._scratch) as file, _decoding(part.key):
+                found = rows.read_pages(file, skip=row, page_size=page_size, only=only)
+                for objects, failed, size in found:
+                    row += size
+                    after = write_cursor(manifest=manifest.md5, part=number, row=row)
+                    yield Page(taken(objects, only), after, failed)
             row = 0
-
-    def _read_part(
-        self, part: ManifestPart, rows: _Rows[R], skip: int, page_size: int
-    ) -> Iterator[tuple[list[ObjectInfo], list[FailedEntry], int]]:
-        """Objects, failed entries and number of rows, page by page."""
-        with _open_verified(self._store, part, self._scratch) as file, _decoding(part.key):
-            found = rows.read_rows(file, skip)
-            while page := list(islice(found, page_size)):
-                yield *rows.select(page), len(page)
 
 
 def _read_bounded(key: str, reader: ObjectReader) -> bytes:
@@ -223,7 +228,7 @@ def _is_of_bucket(source: str, account: str, bucket_names: Collection[str]) -> b
     )
 
 
-def _make_rows(manifest: Manifest) -> _Rows[Any]:
+def _make_rows(manifest: Manifest) -> _Rows:
     if manifest.file_format == "CSV":
         return CsvRows(manifest.columns, has_plus_for_blank=manifest.has_plus_for_blank)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from penstock.domain.errors import InvalidArgumentError
-from penstock.domain.selection import ObjectInfo, showable
+from penstock.domain.selection import ObjectFilter, ObjectInfo, showable
 
 PAGE_SIZE = 1000
 MAX_ENTRY_CHARACTERS = 1024
@@ -39,14 +39,39 @@ class Page(NamedTuple):
     failed: list[FailedEntry]
 
 
+class RowsRead(NamedTuple):
+    """What a run of rows of an inventory's data file came to.
+
+    Attributes:
+        objects: The objects that they name, in order, but for those left out early.
+        failed: The rows that name no object, in order.
+        size: How many rows.
+    """
+
+    objects: list[ObjectInfo]
+    failed: list[FailedEntry]
+    size: int
+
+
 class Source(Protocol):
     """The objects that a job's input names."""
 
-    def pages(self, *, cursor: str = "", page_size: int = PAGE_SIZE) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """The entries after a cursor, at most `page_size` of them a page; streams.
 
         Going on from any page's cursor gives exactly the entries that came after that page; a
         source that holds no more ends at once.
+
+        Args:
+            only: The filter to put over the objects; None gives every one. A page of which it
+                leaves nothing comes all the same, for its cursor. Pages, cursors and failed
+                entries are those of the source without a filter.
 
         Raises:
             InvalidArgumentError: The cursor is none of this kind of source.
@@ -56,6 +81,11 @@ class Source(Protocol):
             StoreError: The store failed.
             StoreAccessDeniedError: The store refuses.
         """
+
+
+def taken(objects: list[ObjectInfo], only: ObjectFilter | None) -> list[ObjectInfo]:
+    """The objects of a page that a filter passes on; all of them without one."""
+    return objects if only is None else list(only.select(objects))
 
 
 def make_failed(entry: str, code: str, message: str) -> FailedEntry:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from penstock.domain.errors import OperationError
-from penstock.domain.selection import ObjectInfo
+from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.storage.base import ObjectStore
 from penstock.storage.manifest import ManifestSource
 from penstock.storage.object_urls import resolve_key
@@ -15,6 +15,7 @@ from penstock.storage.pages import (
     Source,
     make_failed,
     read_cursor,
+    taken,
     write_cursor,
 )
 from penstock.storage.url_list import UrlListSource
@@ -42,7 +43,13 @@ class ListingSource:
         self._store = store
         self._prefix = prefix
 
-    def pages(self, *, cursor: str = "", page_size: int = PAGE_SIZE) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """The objects after a cursor.
 
         Raises:
@@ -53,7 +60,7 @@ class ListingSource:
         after = read_cursor(cursor, {"after": str})["after"] if cursor else ""
         listed = self._store.list_objects(self._prefix, start_after=after)
         while objects := list(islice(listed, page_size)):
-            yield Page(objects, write_cursor(after=objects[-1].key), [])
+            yield Page(taken(objects, only), write_cursor(after=objects[-1].key), [])
 
 
 class ObjectSource:
@@ -75,6 +82,7 @@ class ObjectSource:
         *,
         cursor: str = "",
         page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
     ) -> Iterator[Page]:
         """One page before the object, none after it.
 
@@ -91,4 +99,4 @@ class ObjectSource:
         except OperationError as error:
             yield Page([], after, [make_failed(self._key, error.code, str(error))])
         else:
-            yield Page([found], after, [])
+            yield Page(taken([found], only), after, [])

@@ -1,5 +1,6 @@
 """Times in listings and inventories."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -19,6 +20,14 @@ def parse_time_ms(text: str) -> int:
     except ValueError:
         return -1
     return (time - _EPOCH) // _MILLISECOND
+
+
+def parse_times_ms(texts: Sequence[str]) -> list[int]:
+    """What `parse_time_ms` makes of each text; fast where all are times with an offset."""
+    try:
+        return [(time - _EPOCH) // _MILLISECOND for time in map(datetime.fromisoformat, texts)]
+    except (TypeError, ValueError):  # a time without an offset, or none
+        return list(map(parse_time_ms, texts))
 
 
 def parse_http_time_ms(text: str) -> int:

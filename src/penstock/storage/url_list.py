@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from penstock.domain.errors import InventoryError
-from penstock.domain.selection import ObjectInfo
+from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.storage.base import ObjectReader, ObjectStore
 from penstock.storage.object_urls import find_key
 from penstock.storage.pages import (
@@ -19,6 +19,7 @@ from penstock.storage.pages import (
     Page,
     make_failed,
     read_cursor,
+    taken,
     write_cursor,
 )
 
@@ -59,7 +60,13 @@ class UrlListSource:
         self._max_lines = max_lines
         self._max_bytes = max_bytes
 
-    def pages(self, *, cursor: str = "", page_size: int = PAGE_SIZE) -> Iterator[Page]:
+    def pages(
+        self,
+        *,
+        cursor: str = "",
+        page_size: int = PAGE_SIZE,
+        only: ObjectFilter | None = None,
+    ) -> Iterator[Page]:
         """The entries after a cursor; the file's limits are checked before the first page.
 
         Raises:
@@ -86,7 +93,8 @@ class UrlListSource:
                 raise InventoryError(self._key, "the file changes while it is read")
             lines = _read_lines(self._key, reader, offset)
             while page := list(islice(lines, page_size)):
-                yield self._make_page(page, version)
+                made = self._make_page(page, version)
+                yield made._replace(objects=taken(made.objects, only))
 
     def _check_limits(self, found: ObjectInfo) -> None:
         if found.size_bytes > self._max_bytes:
