@@ -33,20 +33,20 @@ Transaction = Connection
 class Database:
     """The durable state. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        driver = engine.dialect.loaded_dbapi
+    def __init__(
+        self, writer: Engine, reader: Engine, write_lock: AbstractContextManager[object]
+    ) -> None:
+        """Take what the ways in below have opened.
+
+        Args:
+            write_lock: Held in every transaction that changes something.
+        """
+        self._writer = writer
+        self._reader = reader
+        self._write_lock = write_lock
+        driver = writer.dialect.loaded_dbapi
+        self._errors = (SQLAlchemyError, driver.Error)
         self._refusals = (IntegrityError, DataError, driver.IntegrityError, driver.DataError)
-        self._writer: Engine = engine
-        self._reader: Engine = engine
-        self._write_lock: AbstractContextManager[object] = nullcontext()
-        if _is_postgres(engine):
-            self._reader = engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-        else:  # SQLite's own lock is waited for by sleeping, up to 100 ms
-            self._write_lock = Lock()
-            self._writer = engine.execution_options(penstock_write=True)
 
     @classmethod
     def open(cls, where: Path | str, *, connections: int = CONNECTIONS) -> "Database":
@@ -64,7 +64,11 @@ class Database:
             return cls.open_sqlite(where)
         url = _postgres.read_url(where)
         engine = _postgres.open_engine(url, connections)
-        return cls._migrated(engine, url.render_as_string(hide_password=True))
+        _migrate(engine, url.render_as_string(hide_password=True))
+        reader = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        return cls(engine, reader, nullcontext())
 
     @classmethod
     def open_sqlite(cls, path: Path) -> "Database":
@@ -73,25 +77,15 @@ class Database:
         Raises:
             DatabaseError: The file cannot be opened, or was written by a later version.
         """
-        return cls._migrated(_sqlite.open_engine(path), path.name)
-
-    @classmethod
-    def _migrated(cls, engine: Engine, name: str) -> "Database":
-        try:
-            migrations.upgrade(engine.execution_options(penstock_write=True))
-        except SQLAlchemyError as error:
-            engine.dispose()
-            message = f"cannot open the database {name!r}: {_cause(error)}"
-            raise DatabaseError(message) from error
-        except BaseException:
-            engine.dispose()
-            raise
-        return cls(engine)
+        writer = _sqlite.open_engine(path, is_writer=True)
+        _migrate(writer, path.name)
+        # SQLite's own lock is waited for by sleeping, up to 100 ms.
+        return cls(writer, _sqlite.open_engine(path), Lock())
 
     @property
     def is_shared(self) -> bool:
         """Whether other processes may use the same database at this moment."""
-        return _is_postgres(self._engine)
+        return _is_postgres(self._writer)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -115,13 +109,14 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection."""
-        self._engine.dispose()
+        self._writer.dispose()
+        self._reader.dispose()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+        except self._errors as error:
             if isinstance(error, self._refusals):
                 message = f"the database refuses it: {_cause(error)}"
                 raise RefusedRowError(message) from error
@@ -198,6 +193,19 @@ def delete_executions(transaction: Transaction, job: int, *, most: int) -> Remov
     if _is_postgres(transaction):
         return _postgres.delete_executions(transaction, job, most)
     return remove_some(transaction, executions, job, most)
+
+
+def _migrate(engine: Engine, name: str) -> None:
+    """Bring a database to the present schema; one that cannot be is let go of."""
+    try:
+        migrations.upgrade(engine)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        message = f"cannot open the database {name!r}: {_cause(error)}"
+        raise DatabaseError(message) from error
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def _is_postgres(where: Engine | Connection) -> bool:
