@@ -154,6 +154,18 @@ def test_dispatcher_corrects_what_was_estimated() -> None:
     assert turns == {1: 10, 2: 40}
 
 
+def test_shares_forget_jobs_that_are_over() -> None:
+    """What a job had is kept as long as it is driven, and no longer."""
+    over, driven = make_job(number=1), make_job(number=2)
+    shares = Shares()
+    for job in (over, driven):
+        shares.correct(job, 60.0)
+
+    shares.keep({driven.number})
+
+    assert (shares.turn(over), shares.turn(driven)) == (0.0, 60.0)
+
+
 def test_dispatcher_serves_the_larger_priority_alone() -> None:
     """While a job of a larger priority has work, the others wait."""
     jobs = [make_job(number=1), make_job(number=2, priority=1)]

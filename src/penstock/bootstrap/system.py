@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Protocol
 
 from penstock.api.access import Gate
 from penstock.api.activation import ActivationCalls
@@ -33,7 +34,6 @@ from penstock.bootstrap.logs import configure_logs
 from penstock.bootstrap.planner import planner_argument
 from penstock.domain.errors import AlreadyRunningError
 from penstock.engine.coordinator import Coordinator
-from penstock.engine.courier import Courier
 from penstock.engine.expander import Expander
 from penstock.engine.planners import Planners
 from penstock.engine.recorder import Recorder
@@ -54,6 +54,16 @@ from penstock.state import job_leases
 from penstock.storage.opening import open_store
 
 SWITCH_SECONDS = 0.0005
+
+
+class _Loop(Protocol):
+    """What runs in a thread of the engine."""
+
+    def run(self) -> None:
+        """Work until `stop`."""
+
+    def stop(self) -> None:
+        """Have `run` come to its end; from any thread."""
 
 
 class System:
@@ -77,52 +87,30 @@ class System:
         self._scratch.mkdir()
         self._owner = keep(self._data / "engine-id", new_id("e"))
         self.database = open_database(settings)
-        quotas = settings.quotas
-        database = self.database
-        self.buckets = BucketService(
+        database, quotas, functions = self.database, settings.quotas, settings.functions
+        self.buckets = buckets = BucketService(
             database, open_store, now_ms=now_ms, new_id=new_id, quotas=quotas
         )
         if not self.database.is_shared:
             self.buckets.set_queue_bounds()
-        self.queues = QueueService(database, self.buckets, now_ms=now_ms)
+        self.queues = QueueService(database, buckets, now_ms=now_ms)
         self.templates = TemplateService(
-            database, self.buckets, now_ms=now_ms, new_id=new_id, quotas=quotas
+            database, buckets, now_ms=now_ms, new_id=new_id, quotas=quotas
         )
         self.workflows = WorkflowService(
-            database,
-            self.buckets,
-            now_ms=now_ms,
-            new_id=new_id,
-            quotas=quotas,
-            functions=settings.functions,
+            database, buckets, now_ms=now_ms, new_id=new_id, quotas=quotas, functions=functions
         )
         self.jobs = JobService(
-            database,
-            self.buckets,
-            now_ms=now_ms,
-            new_id=new_id,
-            quotas=quotas,
-            functions=settings.functions,
+            database, buckets, now_ms=now_ms, new_id=new_id, quotas=quotas, functions=functions
         )
         self.activation = ActivationService(
-            database,
-            self.buckets,
-            now_ms=now_ms,
-            quotas=quotas,
-            bind_root=settings.bind_root,
+            database, buckets, now_ms=now_ms, quotas=quotas, bind_root=settings.bind_root
         )
         self._uploads = UploadTrigger(database, self.jobs.start_stored)
-        self.executions = ExecutionService(self.database, self.buckets)
-        self.node_jobs = NodeJobService(self.database, self.buckets, self.jobs, now_ms=now_ms)
-        self._coordinator: Coordinator | None = None
+        self.executions = ExecutionService(database, buckets)
+        self.node_jobs = NodeJobService(database, buckets, self.jobs, now_ms=now_ms)
         self._planners: Planners | None = None
-        self._thread: threading.Thread | None = None
-        self._courier: Courier | None = None
-        self._courier_thread: threading.Thread | None = None
-        self._sweeper = Sweeper(
-            self.database, keep_seconds=settings.keep_jobs_seconds, now_ms=now_ms
-        )
-        self._sweeper_thread: threading.Thread | None = None
+        self._running: list[tuple[_Loop, threading.Thread]] = []
 
     def start_engine(self, *, single_workers: int = 0) -> None:
         """Start workers, drive jobs, deliver callbacks and sweep, in threads of this process.
@@ -134,15 +122,15 @@ class System:
             InvalidArgumentError: The settings ask for what is not there.
         """
         settings = self.settings
-        # The coordinator gives up the interpreter's lock in every statement; a thread that plans
-        # may keep it for one interval each time.
+        # Work of several threads goes on in the coordinator's process; it waits for the
+        # interpreter's lock behind every statement, for one interval at the most.
         sys.setswitchinterval(SWITCH_SECONDS)
         executor = make_executor(settings, self._scratch, single_workers=single_workers)
         self._planners = Planners(
             factory="penstock.bootstrap.planner:make_opener",
             argument=planner_argument(settings, self._scratch),
         )
-        self._coordinator = Coordinator(
+        coordinator = Coordinator(
             self.database,
             executor,
             Expander(self.database, self._planners.read, now_ms=now_ms),
@@ -150,14 +138,16 @@ class System:
             owner=self._owner,
             now_ms=now_ms,
         )
-        self._recover(self._coordinator)
-        self._thread = threading.Thread(target=self._coordinator.run, name="coordinator")
-        self._thread.start()
-        self._courier = make_courier(self.database, settings)
-        self._courier_thread = threading.Thread(target=self._courier.run, name="courier")
-        self._courier_thread.start()
-        self._sweeper_thread = threading.Thread(target=self._sweeper.run, name="sweeper")
-        self._sweeper_thread.start()
+        self._recover(coordinator)
+        self._start("coordinator", coordinator)
+        self._start("courier", make_courier(self.database, settings))
+        keep_seconds = settings.keep_jobs_seconds
+        self._start("sweeper", Sweeper(self.database, keep_seconds=keep_seconds, now_ms=now_ms))
+
+    def _start(self, name: str, loop: "_Loop") -> None:
+        thread = threading.Thread(target=loop.run, name=name)
+        self._running.append((loop, thread))
+        thread.start()
 
     def _recover(self, coordinator: Coordinator) -> None:
         """Take back what dead predecessors held: here, and in a file that is nobody else's."""
@@ -168,26 +158,18 @@ class System:
             job_leases.release_jobs(transaction, self._owner)
 
     def is_engine_alive(self) -> bool:
-        """Whether the thread that drives jobs runs."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether every thread of the engine runs."""
+        return bool(self._running) and all(thread.is_alive() for _, thread in self._running)
 
     def stop_engine(self) -> None:
         """Let workers stop behind their present object, then end them; safe to repeat."""
-        if self._coordinator is not None and self._thread is not None:
-            self._coordinator.stop()
-            self._thread.join()
-            self._thread = None
+        running, self._running = self._running, []
+        for loop, thread in running:
+            loop.stop()
+            thread.join()
         if self._planners is not None:
             self._planners.close()
             self._planners = None
-        if self._courier is not None and self._courier_thread is not None:
-            self._courier.stop()
-            self._courier_thread.join()
-            self._courier_thread = None
-        if self._sweeper_thread is not None:
-            self._sweeper.stop()
-            self._sweeper_thread.join()
-            self._sweeper_thread = None
 
     def close(self) -> None:
         """Stop the engine and let go of the data folder."""

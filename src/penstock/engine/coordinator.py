@@ -80,7 +80,7 @@ class Coordinator:
         self._fractions: dict[Chunk, float] = {}
         self._shares = Shares()
         self._is_careful = False
-        self._is_dry = False
+        self._dry: set[int] = set()
         self._is_look_due = False
 
     def recover(self) -> None:
@@ -111,6 +111,7 @@ class Coordinator:
                 self._queue_limits = resources.queue_limits(transaction)
                 self._recorder.look_around(transaction)
             self._driving.look_around(self._queue_limits)
+            self._shares.keep(self._driving.driven)
             self._cut_late_chunks()
             self._exhausted.clear()
             self._looked_at = time.monotonic()
@@ -118,16 +119,18 @@ class Coordinator:
             self._planned.clear()
             self._exhausted.clear()
         has_handed = self._record_and_dispatch(is_open=True)
-        was_dry, self._is_dry = self._is_dry, self._has_run_dry()
-        self._is_look_due = self._is_dry and not was_dry  # the next one ends the job
+        before, self._dry = self._dry, self._dry_jobs()
+        self._is_look_due = not self._dry <= before  # the next one ends the job
         is_urgent = has_handed or self._is_look_due
         self._unrecorded += self._executor.reports(0.0 if is_urgent else wait_seconds)
 
-    def _has_run_dry(self) -> bool:
-        """Whether a job that is all planned has nothing at work: it may be at its end."""
-        return any(
-            one.expansion is not None and not one.at_work for one in self._driving.driven.values()
-        )
+    def _dry_jobs(self) -> set[int]:
+        """Jobs that are all planned and have nothing at work: they may be at their end."""
+        return {
+            number
+            for number, one in self._driving.driven.items()
+            if one.expansion is not None and not one.at_work
+        }
 
     def _wake(self) -> None:
         self._planned.set()
@@ -235,13 +238,10 @@ class Coordinator:
             self._recorder.record(transaction, job, outcome, speed=driven.speed)
 
     def _forget(self, report: News) -> None:
-        """What is recorded is over: look whether the job is."""
-        driven = self._driving.driven.get(report.chunk.job)
+        """What is recorded is over; what it gave back can be leased again."""
         self._exhausted.discard(report.chunk.job)
         if not isinstance(report, CutShort):
             self._fractions.pop(report.chunk, None)
-        if driven is not None and not driven.at_work:
-            self._looked_at = 0.0  # the job may have come to its end: look at once
 
     def _save_progress(self) -> None:
         """Keep the progress of chunks that take long, once a second."""

@@ -31,9 +31,9 @@ class Shares:
         """Add what a turn cost more than was estimated; less is negative."""
         self._served[job.number] = self._served.get(job.number, 0.0) + seconds / job.weight
 
-    def forget(self, number: int) -> None:
-        """A job has come to its end."""
-        self._served.pop(number, None)
+    def keep(self, numbers: Collection[int]) -> None:
+        """Forget every job but these: the others have come to their end."""
+        self._served = {number: turn for number, turn in self._served.items() if number in numbers}
 
 
 def next_job(

@@ -8,7 +8,7 @@ twice or left out.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -102,10 +102,9 @@ class Expander:
         return Expansion(is_stopped=True)
 
     def _saved(self, job: Job) -> Job:
-        """The job with what is stored of its plan by now."""
+        """The job with what is stored of its plan by now; as it was when it is another's."""
         with self._database.read() as transaction:
-            saved = jobs.find_job(transaction, job.number) or job
-        return replace(saved, epoch=job.epoch)
+            return jobs.refresh_jobs(transaction, [job]).get(job.number, job)
 
     def _expand(
         self, job: Job, is_stopped: Callable[[], bool], planned: Callable[[], None]
