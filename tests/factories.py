@@ -186,7 +186,7 @@ def make_outcome(**changes: Any) -> NodeOutcome:
     outcome = NodeOutcome(
         number=1, state=ExecutionState.SUCCESS, started_ms=NOW_MS, ended_ms=NOW_MS
     )
-    return _changed(outcome, changes)
+    return outcome._replace(**changes)
 
 
 def make_execution(**changes: Any) -> Execution:

@@ -7,7 +7,7 @@ for one of ours. Looking one up never searches.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from penstock.domain.states import ExecutionState
@@ -74,9 +74,8 @@ class OutputObject(NamedTuple):
     input_key: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeOutcome:
-    """What one node of one execution came to.
+class NodeOutcome(NamedTuple):
+    """What one node of one execution came to; a tuple, since there are 10^8.
 
     Attributes:
         number: The node's number in its topology, from 1.
@@ -96,4 +95,4 @@ class NodeOutcome:
     started_ms: int = 0
     ended_ms: int = 0
     outputs: tuple[OutputObject, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})

@@ -1,7 +1,6 @@
 """What nodes keep for the node that joins them, and what that one publishes in their names."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from penstock.domain.executions import NodeOutcome
@@ -48,7 +47,7 @@ class Branches:
         joined = self._joined.get(planned.node.name)
         if joined is None:
             return outcome
-        return replace(outcome, outputs=tuple(joined.outputs), facts=joined.facts)
+        return outcome._replace(outputs=tuple(joined.outputs), facts=joined.facts)
 
     def _branch(self, planned: PlannedNode, handed: NodeInput, path: Path) -> Branch:
         results = NodeResults(names=lambda: self._names(planned))

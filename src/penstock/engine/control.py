@@ -51,7 +51,12 @@ def no_functions(call: FunctionCall, _checkpoint: Callable[[], None]) -> Any:  #
 
 
 class Control:
-    """Cancellation, time limit and progress of what a worker is doing at the moment."""
+    """Cancellation, time limit and progress of what a worker is doing at the moment.
+
+    Attributes:
+        objects: How many objects the worker has at hand.
+        index: Which of them it works on.
+    """
 
     def __init__(
         self,
@@ -63,13 +68,24 @@ class Control:
         report: Callable[[float], None] = lambda _fraction: None,
         functions: Functions = no_functions,
     ) -> None:
+        """Take what is the same for all objects at hand.
+
+        Args:
+            report: Told the share of them all that is done.
+        """
         self.limits = limits
         self.retry_seconds = retry_seconds
         self.bucket = bucket
         self.is_cancelled = is_cancelled
-        self.report = report
+        self.objects = 1
+        self.index = 0
+        self._tell = report
         self.functions = functions
         self.deadline = float("inf")
+
+    def report(self, fraction: float) -> None:
+        """Say how much of the work on the present object is done, from 0 to 1."""
+        self._tell((self.index + fraction) / self.objects)
 
     def begin(self) -> None:
         """Start the clock of one node."""

@@ -7,7 +7,6 @@ not in it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from penstock.domain.chunks import Chunk
@@ -118,23 +117,25 @@ class Runner:
         rows: list[tuple[object, ...]] = []
         done = 0
         started_ms = self._now_ms()
+        self.control = Control(
+            limits=self._limits,
+            retry_seconds=self._retry_seconds,
+            bucket=plan.job.bucket,
+            functions=self._functions,
+            is_cancelled=is_cancelled,
+            report=report,
+        )
+        self.control.objects = chunk.size
         for index, listed in enumerate(objects):
             if not may_begin(index):
                 break
-            self.control = Control(
-                limits=self._limits,
-                retry_seconds=self._retry_seconds,
-                bucket=plan.job.bucket,
-                functions=self._functions,
-                is_cancelled=is_cancelled,
-                report=partial(_report_part, report, index, chunk.size),
-            )
+            self.control.index = index
             try:
                 rows += self._object_rows(plan, chunk, index, listed)
             except AttemptCancelledError:
                 break
             done += 1
-            report(done / chunk.size)
+            self.control.report(1.0)
         seconds = (self._now_ms() - started_ms) / 1000
         return ChunkOutcome(chunk=chunk, done=done, rows=rows, seconds=seconds)
 
@@ -195,8 +196,7 @@ class Runner:
         started_ms = self._now_ms()
         outcomes: list[NodeOutcome] = []
         if workflow.extensions is None or extension_of(key) in workflow.extensions:
-            address = job.address(chunk.origin, position)
-            walk = Walk(source, address, job.id, self.control, self._now_ms)
+            walk = Walk(source, job, (chunk.origin, position), self.control, self._now_ms)
             outcomes = walk.outcomes(workflow.nodes)
         state, code, message = summary(workflow.nodes, outcomes)
         return (
@@ -213,7 +213,3 @@ class Runner:
             self._now_ms(),
             pack_outcomes(outcomes),
         )
-
-
-def _report_part(report: Callable[[float], None], index: int, size: int, part: float) -> None:
-    report((index + part) / size)

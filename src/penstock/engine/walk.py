@@ -1,12 +1,14 @@
 """One execution: one object through the nodes of one workflow."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain
 
 import structlog
 
 from penstock.domain.errors import AttemptCancelledError, BackendError, PenstockError
-from penstock.domain.executions import Address, NodeOutcome, OutputObject
+from penstock.domain.executions import NodeOutcome, OutputObject
+from penstock.domain.jobs import Job
 from penstock.domain.selection import (
     AUDIO_EXTENSIONS,
     IMAGE_EXTENSIONS,
@@ -34,29 +36,32 @@ class Walk:
     def __init__(
         self,
         source: SourceObject,
-        address: Address,
-        job_id: str,
+        job: Job,
+        place: tuple[int, int],
         control: Control,
         now_ms: Callable[[], int],
     ) -> None:
+        """Take what an execution is about.
+
+        Args:
+            place: Its chunk of origin, and its position there.
+        """
         self._source = source
-        self._address = address
-        self._job_id = job_id
+        self._job = job
+        self._place = place
         self._control = control
         self._now_ms = now_ms
-        self._handed_on: dict[int, list[NodeInput]] = {0: [NodeInput(key=source.listed.key)]}
-        self._states: dict[int, ExecutionState] = {0: ExecutionState.SUCCESS}
+        self._handed_on = {0: [NodeInput(source.listed.key)]}
+        self._outcomes: dict[int, NodeOutcome] = {}
         self._held: set[int] = set()
-        self._branches = Branches(source, control, self._names)
+        self._branches: Branches | None = None
 
     def outcomes(self, nodes: tuple[PlannedNode, ...]) -> list[NodeOutcome]:
         """Run the nodes in order; a node that fails stops its branch alone."""
-        made = []
         for planned in nodes:
-            outcome = self._outcome(planned)
-            self._states[planned.node.number] = outcome.state
-            made.append(outcome)
-        return self._branches.told(nodes, made)
+            self._outcomes[planned.node.number] = self._outcome(planned)
+        made = [*self._outcomes.values()]
+        return made if self._branches is None else self._branches.told(nodes, made)
 
     def _outcome(self, planned: PlannedNode) -> NodeOutcome:
         number = planned.node.number
@@ -76,11 +81,12 @@ class Walk:
         """What the nodes before a node hand on; the source may come twice and is taken once."""
         if len(predecessors) == 1:
             return self._handed_on[predecessors[0]]
-        handed_on = [self._handed_on[before] for before in predecessors]
-        return list(dict.fromkeys(chain.from_iterable(handed_on)))
+        handed_on = chain.from_iterable(self._handed_on[before] for before in predecessors)
+        return list({(one.bucket, one.key, one.path): one for one in handed_on}.values())
 
     def _not_run(self, planned: PlannedNode) -> NodeOutcome:
-        before = [self._states[number] for number in planned.node.predecessors]
+        ran = (number for number in planned.node.predecessors if number in self._outcomes)
+        before = [self._outcomes[number].state for number in ran]
         is_held = not self._held.isdisjoint(planned.node.predecessors)
         is_left_out = is_held or ExecutionState.SKIPPED in before
         is_skipped = ExecutionState.FAILED not in before and is_left_out
@@ -93,7 +99,7 @@ class Walk:
 
     def _run(self, planned: PlannedNode, inputs: list[NodeInput]) -> NodeOutcome:
         started_ms = self._now_ms()
-        results = NodeResults(names=lambda: self._names(planned))
+        results = NodeResults(names=partial(self._names, planned))
         outputs: list[OutputObject] = []
         handed_on: list[NodeInput] = []
         facts: dict[str, object] = {}
@@ -106,11 +112,12 @@ class Walk:
             except PenstockError as error:
                 state, code, message = ExecutionState.FAILED, error.code, str(error)
             except Exception as error:  # noqa: BLE001  # one object must not end its chunk
-                _log.exception("operation_broke", run_id=self._address.encode("i"))
+                _log.exception("operation_broke", run_id=self._names(planned)["runid"])
                 state, code = ExecutionState.FAILED, "InternalError"
                 message = f"{type(error).__name__} in {planned.node.type}"
             else:
-                self._branches.take(planned, handed, result)
+                if result.kept is not None or result.joined:
+                    self._take(planned, handed, result)
                 outputs += result.outputs
                 handed_on += _handed_on(planned, handed, result, results)
                 _add_facts(facts, result.facts)
@@ -133,7 +140,7 @@ class Walk:
         """Run the operation on one input; when a store failed, again after a while."""
         published = dict(results.published) if results.published else {}
         for wait_seconds in (*self._control.retry_seconds, None):
-            branches = self._branches.before(planned)
+            branches = () if self._branches is None else self._branches.before(planned)
             workspace = NodeWorkspace(
                 self._source, handed, planned.destination, results, self._control, branches
             )
@@ -150,12 +157,19 @@ class Walk:
             self._control.pause(wait_seconds)
         raise AssertionError
 
+    def _take(self, planned: PlannedNode, handed: NodeInput, result: Result) -> None:
+        """Keep what a node has for the one that joins branches, or publishes for them."""
+        if self._branches is None:
+            self._branches = Branches(self._source, self._control, self._names)
+        self._branches.take(planned, handed, result)
+
     def _names(self, planned: PlannedNode) -> Mapping[str, str]:
         """What placeholders stand for that do not depend on the input."""
+        job, place = self._job, self._place
         return {
-            "runid": self._address.encode("i"),
-            "jobid": self._address._replace(node=planned.node.number).encode(planned.letter),
-            "inventorytriggerjobid": self._job_id,
+            "runid": job.address(*place).encode("i"),
+            "jobid": job.address(*place, planned.node.number).encode(planned.letter),
+            "inventorytriggerjobid": job.id,
         }
 
 
@@ -206,8 +220,11 @@ def kind_of(key: str) -> Kind | None:
 
 
 def _can_read(planned: PlannedNode, key: str) -> bool:
+    reads = planned.operation.reads
+    if len(reads) == len(Kind):
+        return True
     kind = kind_of(key)
-    return kind is None or kind in planned.operation.reads
+    return kind is None or kind in reads
 
 
 def summary(
@@ -216,14 +233,14 @@ def summary(
     """State, code and message of an execution."""
     if not outcomes:
         return ExecutionState.SKIPPED, "Skipped", "the workflow's ExtFilter leaves it out"
+    if all(outcome.state is ExecutionState.SUCCESS for outcome in outcomes):
+        return ExecutionState.SUCCESS, "Success", ""
     named = list(zip(nodes, outcomes, strict=True))
     failed = [pair for pair in named if pair[1].state is ExecutionState.FAILED]
     if failed:
         messages = [f"{planned.node.name}: {outcome.message}" for planned, outcome in failed]
         return ExecutionState.FAILED, failed[0][1].code, "; ".join(messages)
     skipped = [pair[0].node.name for pair in named if pair[1].state is ExecutionState.SKIPPED]
-    if not skipped:
-        return ExecutionState.SUCCESS, "Success", ""
     message = f"skipped: {', '.join(skipped)}"
     if len(skipped) == len(named):
         return ExecutionState.SKIPPED, "Skipped", message

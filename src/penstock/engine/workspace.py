@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.domain.errors import (
     InvalidArgumentError,
@@ -123,8 +123,7 @@ class SourceObject:
         return reader.found, target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeInput:
+class NodeInput(NamedTuple):
     """What a node works on: the source object, or what a node before it published or adopted.
 
     Attributes:
@@ -138,8 +137,8 @@ class NodeInput:
     key: str
     bucket: str = ""
     path: Path | None = None
-    store: ObjectStore | None = field(default=None, compare=False)
-    found: ObjectInfo | None = field(default=None, compare=False)
+    store: ObjectStore | None = None
+    found: ObjectInfo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +158,7 @@ class Destination:
     is_source: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class NodeResults:
     """What a node has published in this execution, over all of its inputs.
 
