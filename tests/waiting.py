@@ -9,12 +9,12 @@ _PAUSE_SECONDS = 0.02
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, seconds: float = 60.0) -> T:
     """Come back with what the condition gives as soon as it holds.
 
     Args:
         what: What is waited for, as the message says when it never happens.
-        seconds: When to give up.
+        seconds: When to give up; generous, for it says nothing about a slow machine.
     """
     give_up_at = time.monotonic() + seconds
     while not (found := condition()):

@@ -259,5 +259,5 @@ def wait(cloud: Cloud, job_id: str) -> Answer:
         seen[:] = answer["JobsDetail"]
         return seen[0]["State"] in ENDED
 
-    wait_until(has_ended, f"job {job_id} to end", 60)
+    wait_until(has_ended, f"job {job_id} to end")
     return seen[0]

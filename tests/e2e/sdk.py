@@ -10,7 +10,7 @@ from tests.e2e.servers import BUCKET, REGION
 from tests.waiting import wait_until
 
 XML = "application/xml"
-JOB_SECONDS = 60.0
+JOB_SECONDS = 240.0
 ENDED = frozenset({"Success", "Failed", "Cancel"})
 
 Answer = dict[str, Any]
@@ -127,6 +127,15 @@ class Cloud:
 
         wait_until(is_there, f"job {job_id} to be {' or '.join(sorted(wanted))}", seconds)
         return seen[0]
+
+    def wait_held(self, job_id: str) -> Answer:
+        """Poll a job until it waits behind a paused queue, its input read to the end."""
+
+        def is_held(job: Answer) -> bool:
+            return job["State"] == "Pause" and job["Counters"]["IsExpanded"] == "true"
+
+        wait_until(lambda: is_held(self.job(job_id)), f"job {job_id} to be held")
+        return self.job(job_id)
 
     def executions(self, *, size: int = 100, **filters: str) -> list[Answer]:
         """Every `WorkflowExecutionList` entry that matches, page by page."""

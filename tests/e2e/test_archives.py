@@ -26,7 +26,7 @@ def wait(cloud: Cloud, made: Answer) -> Answer:
         detail: Answer = found
         return detail
 
-    wait_until(lambda: get()["State"] in ENDED, f"job {job_id} to end", 60)
+    wait_until(lambda: get()["State"] in ENDED, f"job {job_id} to end")
     return get()
 
 

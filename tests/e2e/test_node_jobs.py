@@ -40,7 +40,7 @@ def get(cloud: Cloud, job_id: str) -> Answer:
 
 def wait(cloud: Cloud, job_id: str) -> Answer:
     """Poll a job until it has ended."""
-    wait_until(lambda: get(cloud, job_id)["State"] in ENDED, f"job {job_id} to end", 60)
+    wait_until(lambda: get(cloud, job_id)["State"] in ENDED, f"job {job_id} to end")
     return get(cloud, job_id)
 
 

@@ -206,7 +206,7 @@ def test_server_outlives_a_restart_of_its_database(
     postgres.restart()
 
     assert ended(postgres_url) < OBJECTS, "the job ended before it could be disturbed"
-    wait_until(lambda: is_answered(server, job_id), "an answer", 30)
+    wait_until(lambda: is_answered(server, job_id), "an answer")
     detail = Cloud(server.client()).wait(job_id, seconds=JOB_SECONDS)
     assert (detail["State"], detail["Counters"]) == ("Success", counters(succeeded=OBJECTS))
     check_records(postgres_url, OBJECTS)

@@ -95,7 +95,7 @@ def test_server_on_ray_survives_the_loss_of_the_head(
     pid = server.pid
 
     cluster.kill_head()
-    wait_until(lambda: "ray_lost" in server.log(), "the server to notice", 60)
+    wait_until(lambda: "ray_lost" in server.log(), "the server to notice")
     at_loss = ended(server.data)
     for lost in cluster.nodes:
         cluster.kill_node(lost)
@@ -122,12 +122,12 @@ def test_ffmpeg_dies_with_its_ray_worker(
     cloud = Cloud(server.client())
     workflow_id = cloud.create_workflow(topology({"Web": web}, {"Start": "Web", "Web": "End"}))
     job_id = cloud.create_job(workflow_id, {"Prefix": "in/"})
-    programs = wait_until(server.media_programs, "ffmpeg to work", 60)
+    programs = wait_until(server.media_programs, "ffmpeg to work")
 
     for worker in cluster.workers():
         os.kill(worker, signal.SIGKILL)
 
-    wait_until(lambda: not programs & server.media_programs(), "ffmpeg to end with its worker", 5)
+    wait_until(lambda: not programs & server.media_programs(), "ffmpeg to end with its worker")
     detail = cloud.wait(job_id, seconds=JOB_SECONDS)
     assert (detail["State"], detail["Counters"]) == ("Success", counters(succeeded=1))
     assert probe((bucket / "out/clip.mp4").read_bytes()).size == (640, 480)

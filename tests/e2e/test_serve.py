@@ -178,14 +178,14 @@ def test_cancelled_job_leaves_nothing_at_work(server: Server, cloud: Cloud) -> N
         cloud.put(f"long/in/{number}.mp4", clip(20))
     workflow_id = cloud.create_workflow(topology({"Web": LONG}, {"Start": "Web", "Web": "End"}))
     job_id = cloud.create_job(workflow_id, {"Prefix": "long/in/"})
-    wait_until(server.media_programs, "ffmpeg to work", 30)
+    wait_until(server.media_programs, "ffmpeg to work")
     assert cloud.job(job_id)["State"] == "Running"
 
     response = cloud.client.ci_delete_inventory_trigger_jobs(Bucket=BUCKET, JobId=job_id)
 
     assert response.status_code == 200
-    detail = cloud.wait(job_id, seconds=10)
-    wait_until(lambda: not server.media_programs(), "every ffmpeg to end", 2)
+    detail = cloud.wait(job_id)
+    wait_until(lambda: not server.media_programs(), "every ffmpeg to end")
     assert detail["State"] == "Cancel"
     assert detail["Counters"] == counters(cancelled=3)
     states = [run["State"] for run in cloud.executions(BatchJobId=job_id)]

@@ -197,7 +197,7 @@ def test_ray_executor_ends_the_work_of_a_driver_that_died(
         (lost,) = hear(executor, 1)
 
         assert lost == GivenBack(chunk=chunk.chunk)
-        wait_until(lambda: not is_alive(worker), "its worker to end", 10)
+        wait_until(lambda: not is_alive(worker), "its worker to end")
         await_places(executor, 1)
 
 
