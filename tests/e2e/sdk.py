@@ -128,13 +128,14 @@ class Cloud:
         wait_until(is_there, f"job {job_id} to be {' or '.join(sorted(wanted))}", seconds)
         return seen[0]
 
-    def wait_held(self, job_id: str) -> Answer:
-        """Poll a job until it waits behind a paused queue, its input read to the end."""
+    def wait_read(self, job_id: str, state: str) -> Answer:
+        """Poll a job until it is in a state that lasts, its input read to the end."""
 
-        def is_held(job: Answer) -> bool:
-            return job["State"] == "Pause" and job["Counters"]["IsExpanded"] == "true"
+        def is_there() -> bool:
+            job = self.job(job_id)
+            return job["State"] == state and job["Counters"]["IsExpanded"] == "true"
 
-        wait_until(lambda: is_held(self.job(job_id)), f"job {job_id} to be held")
+        wait_until(is_there, f"job {job_id} to be {state} and its input to be read")
         return self.job(job_id)
 
     def executions(self, *, size: int = 100, **filters: str) -> list[Answer]:

@@ -179,7 +179,7 @@ def test_cancelled_job_leaves_nothing_at_work(server: Server, cloud: Cloud) -> N
     workflow_id = cloud.create_workflow(topology({"Web": LONG}, {"Start": "Web", "Web": "End"}))
     job_id = cloud.create_job(workflow_id, {"Prefix": "long/in/"})
     wait_until(server.media_programs, "ffmpeg to work")
-    assert cloud.job(job_id)["State"] == "Running"
+    cloud.wait_read(job_id, "Running")
 
     response = cloud.client.ci_delete_inventory_trigger_jobs(Bucket=BUCKET, JobId=job_id)
 

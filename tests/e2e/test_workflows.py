@@ -196,7 +196,7 @@ def test_paused_queue_holds_a_job(folder_cloud: Cloud, family: str) -> None:
     assert set_queue("Paused") == "Paused"
     try:
         job_id = folder_cloud.create_job(workflow_id, {"Prefix": f"{folder}/in/"})
-        held = folder_cloud.wait_held(job_id)
+        held = folder_cloud.wait_read(job_id, "Pause")
         assert held["Counters"]["Waiting"] == held["Counters"]["Total"] == "1"
         assert folder_cloud.keys(f"{folder}/out/") == []
         assert folder_cloud.only_execution(job_id)["State"] in {"Pause", "Submitted"}
@@ -222,7 +222,7 @@ def test_held_job_can_be_cancelled(folder_cloud: Cloud) -> None:
     set_queue("Paused")
     try:
         job_id = folder_cloud.create_job(workflow_id, {"Prefix": "held/in/"})
-        folder_cloud.wait_held(job_id)
+        folder_cloud.wait_read(job_id, "Pause")
         client.ci_delete_inventory_trigger_jobs(Bucket=BUCKET, JobId=job_id)
         detail = folder_cloud.wait(job_id)
     finally:

@@ -96,7 +96,7 @@ def _compare(objects: int, workers: int | None, database: str, log: MemoryLog) -
     print_figure("database", "PostgreSQL" if database else "SQLite")
     print_figure("job", f"{rate:,.0f} objects/s")
     print_figure("bare rows", f"{bare_rate:,.0f} objects/s")
-    print_figure("ratio", f"{rate / bare_rate:.2f}")
+    print_figure("ratio", f"{rate / bare_rate:.3g}")
     print_figure("memory at a tenth, at the end", f"{memory[0]:.0f} MiB, {memory[1]:.0f} MiB")
 
 
@@ -131,7 +131,7 @@ def _compare_engines(objects: int, workers: int | None, database: str, ray_addre
     print_figure("database", "PostgreSQL" if database else "SQLite")
     print_figure("local", f"{local:,.0f} objects/s")
     print_figure("ray", f"{ray:,.0f} objects/s")
-    print_figure("ratio", f"{median(ray / local for local, ray in rates):.2f}")
+    print_figure("ratio", f"{median(ray / local for local, ray in rates):.3g}")
 
 
 def _rate(system: System, objects: int) -> float:

@@ -129,6 +129,6 @@ def _print_pair(rate: str, name: str, ours: Taken, bare: Taken) -> None:
         "  Penstock", f"{rate}, {ours.seconds:.2f} s, {ours.cpu_seconds:.2f} s of processor"
     )
     print_figure(f"  {name}", f"{bare.seconds:.2f} s, {bare.cpu_seconds:.2f} s of processor")
-    print_figure("  ratio", f"{bare.seconds / ours.seconds:.2f}")
+    print_figure("  ratio", f"{bare.seconds / ours.seconds:.3g}")
     if ours.cpu_seconds:
-        print_figure("  ratio of processor time", f"{bare.cpu_seconds / ours.cpu_seconds:.2f}")
+        print_figure("  ratio of processor time", f"{bare.cpu_seconds / ours.cpu_seconds:.3g}")
