@@ -133,7 +133,7 @@ class Cloud:
 
         def is_there() -> bool:
             job = self.job(job_id)
-            return job["State"] == state and job["Counters"]["IsExpanded"] == "true"
+            return (job["State"], job["Counters"]["IsExpanded"]) == (state, "true")
 
         wait_until(is_there, f"job {job_id} to be {state} and its input to be read")
         return self.job(job_id)

@@ -36,10 +36,10 @@ def test_engine_that_is_stopped_past_its_lease_seals_nothing(
     try:
         job_id = start_job(first)
         wait_until(lambda: ended(postgres_url) > OBJECTS // 20, "it to work", JOB_SECONDS)
+        os.kill(first.pid, signal.SIGSTOP)  # before the other starts, so that the job cannot end
         owner, epoch = fetch(postgres_url, OWNER)
         second.start()
 
-        os.kill(first.pid, signal.SIGSTOP)
         wait_until(lambda: fetch(postgres_url, OWNER)[1] > epoch, "the takeover", JOB_SECONDS)
         before = ended(postgres_url)
         os.kill(first.pid, signal.SIGCONT)

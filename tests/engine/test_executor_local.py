@@ -176,9 +176,9 @@ def test_local_executor_workers_die_with_their_parent(scratch: Path) -> None:
     ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"made\n"
+        wait_until(lambda: len(worker_pids(parent.pid)) == 2, "two workers")
         pids = worker_pids(parent.pid)
 
         parent.kill()
 
-    assert len(pids) == 2
     wait_until(lambda: not any(map(is_alive, pids)), "the workers to die")

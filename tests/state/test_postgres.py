@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from penstock.domain.errors import DatabaseError, InvalidArgumentError
 from penstock.domain.jobs import InputKind, JobInput
-from penstock.state import resources
+from penstock.state import _postgres, resources
 from penstock.state.database import Database, insert_executions
 from tests.factories import BUCKET, NOW_MS, make_id, make_job, make_row
 from tests.postgres import PostgresServer, end_connections
@@ -17,6 +17,9 @@ from tests.state.events_contract import EventsContract
 from tests.state.key_contract import KeyContract
 from tests.state.service_contract import ServiceContract
 from tests.state.stored import recorded, store_job
+from tests.waiting import wait_until
+
+_LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
 @pytest.fixture
@@ -47,16 +50,39 @@ def test_postgres_transactions_have_their_isolation(database: Database) -> None:
     """Writers see what others commit; readers see one state and can change nothing."""
     with database.write() as transaction:
         writer = transaction.execute(text("SHOW transaction_isolation")).scalar_one()
-        limits = [
-            transaction.execute(text(f"SHOW {name}")).scalar_one()
-            for name in ("lock_timeout", "statement_timeout")
-        ]
+        limits = [transaction.execute(text(f"SHOW {name}")).scalar_one() for name in _LIMITS]
     with database.read() as transaction:
         reader = transaction.execute(text("SHOW transaction_isolation")).scalar_one()
+        patience = transaction.execute(text(f"SHOW {_LIMITS[-1]}")).scalar_one()
 
     assert (writer, reader) == ("read committed", "repeatable read")
-    assert limits == ["10s", "2min"]
+    assert (limits, patience) == (["10s", "2min", "5s"], "1h")
     with pytest.raises(DatabaseError, match="read-only"), database.read() as transaction:
+        resources.bind_bucket(transaction, BUCKET, "file:///a", NOW_MS)
+
+
+def test_postgres_writer_that_falls_silent_holds_up_nobody(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction is ended by the server, what it had locked is free, and the next works."""
+    monkeypatch.setattr(_postgres, "WRITER_IDLE_SECONDS", 1)
+    free = "SELECT pg_try_advisory_lock(1)"
+
+    def is_free() -> bool:
+        with database.read() as transaction:
+            return bool(transaction.execute(text(free)).scalar_one())
+
+    def fall_silent() -> None:
+        with database.write() as transaction:
+            transaction.execute(text("SELECT pg_advisory_xact_lock(1)"))
+            assert not is_free()
+            wait_until(is_free, "the lock to be free")
+            transaction.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseError, match="idle-in-transaction"):
+        fall_silent()
+
+    with database.write() as transaction:
         resources.bind_bucket(transaction, BUCKET, "file:///a", NOW_MS)
 
 

@@ -39,6 +39,7 @@ from penstock.state.schema import executions
 STATEMENT_SECONDS = 120
 LOCK_SECONDS = 10
 IDLE_SECONDS = 3600
+WRITER_IDLE_SECONDS = 5  # less than a job's lease: what it has locked is free before that runs out
 _DROP_MS = 200
 
 _DRIVERS = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
@@ -102,6 +103,15 @@ def open_engine(url: URL, connections: int) -> Engine:
         raise InvalidArgumentError(message) from error
     event.listen(engine, "connect", _set_up)
     return engine
+
+
+def begin_writing(transaction: Connection) -> None:
+    """Have the server end a writer that falls silent, as one does that is stopped or cut off.
+
+    Its locks would keep others from what it was changing for as long as the connection lasts.
+    """
+    limit = f"SET LOCAL idle_in_transaction_session_timeout = '{WRITER_IDLE_SECONDS}s'"
+    transaction.execute(text(limit))
 
 
 def lock(transaction: Connection, name: str, *, is_shared: bool) -> None:

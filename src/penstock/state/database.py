@@ -95,6 +95,8 @@ class Database:
             DatabaseError: The database failed; when it was restarted, the next one works.
         """
         with self._translated(), self._write_lock, self._writer.begin() as connection:
+            if self.is_shared:
+                _postgres.begin_writing(connection)
             yield connection
 
     @contextmanager
