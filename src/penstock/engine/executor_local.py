@@ -27,7 +27,7 @@ from penstock.engine.runner import Assignment, ChunkOutcome
 from penstock.engine.waker import Waker
 
 _CANCEL_SECONDS = 1.5  # then a worker that did not listen is killed: cancel promises two
-_SHORT_CHUNKS_AHEAD = 2
+_SHORT_CHUNKS_AHEAD = 3
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 5.0
 

@@ -11,7 +11,7 @@ execution follows from its address, and every query goes to one table.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -38,8 +38,8 @@ from penstock.state.schema import executions
 
 STATEMENT_SECONDS = 120
 LOCK_SECONDS = 10
-IDLE_SECONDS = 3600
-WRITER_IDLE_SECONDS = 5  # less than a job's lease: what it has locked is free before that runs out
+READER_IDLE_SECONDS = 3600
+WRITER_IDLE_SECONDS = 5  # less than a job's lease: its locks are free before that runs out
 _DROP_MS = 200
 
 _DRIVERS = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
@@ -77,8 +77,11 @@ def read_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def open_engine(url: URL, connections: int) -> Engine:
+def open_engine(url: URL, connections: int, *, is_writer: bool = False) -> Engine:
     """The engine over a server, which is not asked yet.
+
+    The server ends a writer that falls silent in a transaction, as one does that is stopped or
+    cut off: its locks would keep others from what it was changing.
 
     Args:
         connections: Most at once; opened when they are needed.
@@ -91,7 +94,7 @@ def open_engine(url: URL, connections: int) -> Engine:
         engine = create_engine(
             url,
             connect_args=given,
-            isolation_level="READ COMMITTED",
+            isolation_level="READ COMMITTED" if is_writer else "REPEATABLE READ",
             pool_size=connections,
             max_overflow=0,
             pool_use_lifo=True,
@@ -101,17 +104,9 @@ def open_engine(url: URL, connections: int) -> Engine:
     except ModuleNotFoundError as error:
         message = "database: PostgreSQL needs a driver: pip install 'penstock[postgres]'"
         raise InvalidArgumentError(message) from error
-    event.listen(engine, "connect", _set_up)
-    return engine
-
-
-def begin_writing(transaction: Connection) -> None:
-    """Have the server end a writer that falls silent, as one does that is stopped or cut off.
-
-    Its locks would keep others from what it was changing for as long as the connection lasts.
-    """
-    limit = f"SET LOCAL idle_in_transaction_session_timeout = '{WRITER_IDLE_SECONDS}s'"
-    transaction.execute(text(limit))
+    idle_seconds = WRITER_IDLE_SECONDS if is_writer else READER_IDLE_SECONDS
+    event.listen(engine, "connect", partial(_set_up, idle_seconds))
+    return engine if is_writer else engine.execution_options(postgresql_readonly=True)
 
 
 def lock(transaction: Connection, name: str, *, is_shared: bool) -> None:
@@ -217,7 +212,7 @@ def _escaped(rows: Iterable[tuple[Any, ...]]) -> str:
     )
 
 
-def _set_up(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's own
+def _set_up(idle_seconds: int, connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's own
     from psycopg.types.string import StrDumper  # noqa: PLC0415  # an extra
 
     class _Text(StrDumper):
@@ -227,7 +222,7 @@ def _set_up(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the drive
             return super().dump(showable(obj))
 
     connection.adapters.register_dumper(str, _Text)
-    limits = (STATEMENT_SECONDS, LOCK_SECONDS, IDLE_SECONDS)
+    limits = (STATEMENT_SECONDS, LOCK_SECONDS, idle_seconds)
     with connection.cursor() as cursor:
         cursor.execute(_SET_UP, [f"{seconds}s" for seconds in limits])
     connection.commit()

@@ -48,7 +48,7 @@ def own_schema(url: str, name: str) -> Iterator[str]:
         InvalidArgumentError: The URL is none of PostgreSQL.
     """
     parsed = _postgres.read_url(url)
-    engine = _postgres.open_engine(parsed, connections=1)
+    engine = _postgres.open_engine(parsed, connections=1, is_writer=True)
     try:
         with engine.begin() as connection:
             connection.execute(text(f"CREATE SCHEMA {name}"))

@@ -70,7 +70,7 @@ def lease_next_chunk(
     """Claim the next planned chunk of a job; a longer one is cut, and its rest stays planned."""
     row = transaction.execute(
         select(*_COLUMNS)
-        .where(chunks.c.job == job, chunks.c.state == str(ChunkState.PLANNED))
+        .where(*_open(job, ChunkState.PLANNED))
         .order_by(chunks.c.number)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -100,7 +100,7 @@ def count_last_objects(transaction: Transaction, job: int, *, most_chunks: int) 
     """How many objects of a job are planned and not at work; None for more chunks than that."""
     sizes = transaction.execute(
         select(chunks.c.size)
-        .where(chunks.c.job == job, chunks.c.state == str(ChunkState.PLANNED))
+        .where(*_open(job, ChunkState.PLANNED))
         .order_by(chunks.c.number)
         .limit(most_chunks + 1)
     ).scalars()
@@ -176,10 +176,9 @@ def release_chunk_if_leased(
 
 def release_leased_chunks(transaction: Transaction, job: int) -> int:
     """Give back every leased chunk of a job whose engine is gone; how many objects they hold."""
-    leased = [chunks.c.job == job, chunks.c.state == str(ChunkState.LEASED)]
     released = (
         update(chunks)
-        .where(*leased)
+        .where(*_open(job, ChunkState.LEASED))
         .values(state=str(ChunkState.PLANNED), attempts=chunks.c.attempts - 1)
     )
     return sum(transaction.scalars(released.returning(chunks.c.size)))
@@ -187,9 +186,10 @@ def release_leased_chunks(transaction: Transaction, job: int) -> int:
 
 def cancel_planned_chunks(transaction: Transaction, job: int, now_ms: int) -> int:
     """Close every planned chunk of a job unrun; how many objects they hold."""
-    planned = [chunks.c.job == job, chunks.c.state.in_(_words(ChunkEvent.CANCEL))]
     cancelled = (
-        update(chunks).where(*planned).values(state=str(ChunkState.CANCELLED), ended_ms=now_ms)
+        update(chunks)
+        .where(*_open(job, ChunkState.PLANNED))
+        .values(state=str(ChunkState.CANCELLED), ended_ms=now_ms)
     )
     return sum(transaction.scalars(cancelled.returning(chunks.c.size)))
 
@@ -262,6 +262,11 @@ def _insert_piece(transaction: Transaction, chunk: Chunk, start: int, size: int)
             planned_ms=chunk.planned_ms,
         )
     )
+
+
+def _open(job: int, state: ChunkState) -> list[Any]:
+    """Chunks of a job in a state that is not final, in words that the index of them answers."""
+    return [chunks.c.job == job, chunks.c.state == str(state), chunks.c.ended_ms.is_(None)]
 
 
 def _held(chunk: Chunk) -> list[Any]:

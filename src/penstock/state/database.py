@@ -54,7 +54,7 @@ class Database:
 
         Args:
             where: A SQLite file as a path, or a PostgreSQL database as a URL.
-            connections: Most connections to a PostgreSQL server.
+            connections: Most connections to a PostgreSQL server, at least two; half of them write.
 
         Raises:
             InvalidArgumentError: The URL is none of PostgreSQL, or its driver is missing.
@@ -63,12 +63,10 @@ class Database:
         if isinstance(where, Path):
             return cls.open_sqlite(where)
         url = _postgres.read_url(where)
-        engine = _postgres.open_engine(url, connections)
-        _migrate(engine, url.render_as_string(hide_password=True))
-        reader = engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
-        return cls(engine, reader, nullcontext())
+        writer = _postgres.open_engine(url, connections // 2, is_writer=True)
+        _migrate(writer, url.render_as_string(hide_password=True))
+        reader = _postgres.open_engine(url, connections - connections // 2)
+        return cls(writer, reader, nullcontext())
 
     @classmethod
     def open_sqlite(cls, path: Path) -> "Database":
@@ -95,8 +93,6 @@ class Database:
             DatabaseError: The database failed; when it was restarted, the next one works.
         """
         with self._translated(), self._write_lock, self._writer.begin() as connection:
-            if self.is_shared:
-                _postgres.begin_writing(connection)
             yield connection
 
     @contextmanager
@@ -110,7 +106,7 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection; others are made if they are needed."""
         self._writer.dispose()
         self._reader.dispose()
 
@@ -122,6 +118,8 @@ class Database:
             if isinstance(error, self._refusals):
                 message = f"the database refuses it: {_cause(error)}"
                 raise RefusedRowError(message) from error
+            if getattr(error, "connection_invalidated", False):
+                self.close()  # the other connections are likely to be lost as well
             message = f"the database failed: {_cause(error)}"
             raise DatabaseError(message) from error
 

@@ -33,6 +33,7 @@ from penstock.domain.states import (
     JobState,
     is_final,
 )
+from penstock.state._statistics import SQLITE_STATISTICS
 
 metadata = MetaData()
 
@@ -247,6 +248,9 @@ chunks = Table(
     Index("chunks_by_origin", "job", "origin", "start"),  # from an address to its chunk
     sqlite_with_rowid=False,
 )
+
+for statement in SQLITE_STATISTICS:
+    event.listen(chunks, "after_create", DDL(statement).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]  # the library's own
 
 executions = Table(
     "executions",

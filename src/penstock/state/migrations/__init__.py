@@ -8,7 +8,7 @@ from penstock.domain.errors import DatabaseError
 from penstock.state import _postgres
 from penstock.state.schema import metadata
 
-HEAD = "0006"
+HEAD = "0007"
 _VERSION_TABLE = (  # as Alembic itself would make it
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
     "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
