@@ -8,13 +8,21 @@ import pytest
 from PIL import Image
 
 from penstock.domain.executions import Address, NodeOutcome
+from penstock.domain.jobs import InputKind, JobInput
 from penstock.domain.records import ExecutionRow, unpack_outcomes
-from penstock.domain.selection import ObjectInfo
+from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import ExecutionState
 from penstock.storage.folder import FolderStore
 from tests.engine.bench import Bench, assign, job_over, put
 from tests.engine.stores import FailingStore, FarStore, open_trouble
-from tests.factories import BUCKET, make_chunk, make_hash_topology, make_node, make_topology
+from tests.factories import (
+    BUCKET,
+    NOW_MS,
+    make_chunk,
+    make_hash_topology,
+    make_node,
+    make_topology,
+)
 from tests.waiting import Clock
 
 OTHER = "other-1250000000"
@@ -340,6 +348,42 @@ def test_runner_never_overwrites_its_source(bench: Bench, bucket: Path) -> None:
     assert (row.state, row.code) == ("Failed", "InvalidArgument")
     assert "overwrite its source" in row.message
     assert (bucket / "a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "age_ms", "is_spared"),
+    [
+        ({"input": JobInput(kind=InputKind.PREFIX, value="in/")}, 1_001, True),
+        ({"input": JobInput(kind=InputKind.PREFIX, value="in/")}, 1_000, False),
+        ({"input": JobInput(kind=InputKind.PREFIX, value="in/")}, -500, False),
+        ({"input": JobInput(kind=InputKind.PREFIX, value="in/b")}, 60_000, False),
+        ({"input": JobInput(kind=InputKind.OBJECT, value="in/a.png")}, 60_000, False),
+        (
+            {
+                "input": JobInput(kind=InputKind.PREFIX, value=""),
+                "filter": ObjectFilter(extensions=frozenset({"png"})),
+            },
+            60_000,
+            False,
+        ),
+    ],
+    ids=["taken", "just now", "made meanwhile", "other prefix", "one object", "left out"],
+)
+def test_runner_spares_other_objects_of_its_job(
+    bench: Bench, bucket: Path, changes: dict[str, Any], age_ms: int, *, is_spared: bool
+) -> None:
+    """A result does not take the place of another object that the job takes; of others it does."""
+    found = put_picture(bucket, "in/a.png")
+    put(bucket, "in/a.jpg")
+    changed_ns = (NOW_MS - age_ms) * 1_000_000
+    os.utime(bucket / "in/a.jpg", ns=(changed_ns, changed_ns))
+    node = picture_node("in/${InputName}.${Ext}", "imageMogr2/format/jpg")
+
+    (row,) = bench.rows(assign(job_over(bucket, make_topology({"t": node}), **changes), [found]))
+
+    assert ((bucket / "in/a.jpg").read_bytes() == b"abc") == is_spared
+    assert (row.state == "Failed") == is_spared
+    assert ("'in/a.jpg' would overwrite another object" in row.message) == is_spared
 
 
 def test_runner_replaces_ids_in_output_keys(bench: Bench, bucket: Path) -> None:

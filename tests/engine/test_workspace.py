@@ -55,6 +55,7 @@ class Bay:
                 bucket=BUCKET,
                 patterns=PATTERNS if patterns is None else patterns,
                 is_source=True,
+                takes=lambda _found: False,
             ),
             self.results,
             self.control,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from penstock.domain.executions import Address
-from penstock.domain.selection import ObjectFilter
+from penstock.domain.selection import ObjectFilter, ObjectInfo
 from penstock.domain.states import JobState
 from penstock.domain.trees import Tree
 
@@ -23,6 +23,9 @@ class JobType(StrEnum):
     WORKFLOW = "Workflow"
     JOB = "Job"
     TRIGGER = "Trigger"
+
+
+_TIME_MS = 1000  # stores tell times of change to the second
 
 
 class InputKind(StrEnum):
@@ -158,6 +161,19 @@ class Job:
     def is_single(self) -> bool:
         """Whether it is one operation on one object, and so shown as a node job only."""
         return self.type is JobType.TRIGGER and not self.workflows[0].id
+
+    def takes(self, found: ObjectInfo) -> bool:
+        """Whether an object of its bucket was there to be taken by its prefix when it was made.
+
+        An object of an unknown time may have been. What a list names is not known here, and
+        what was written in the last second before the job cannot be told from its own results.
+        """
+        return (
+            self.input.kind is InputKind.PREFIX
+            and found.key.startswith(self.input.value)
+            and found.modified_ms < self.created_ms - _TIME_MS
+            and any(self.filter.select([found]))
+        )
 
     def address(self, chunk: int, position: int, node: int = 0) -> Address:
         """Where one of the job's executions, or a node of it, is recorded."""

@@ -112,6 +112,7 @@ def _planned(
             bucket=bucket,
             patterns=output_patterns(output),
             is_source=job.buckets[bucket] == job.buckets[job.bucket],
+            takes=job.takes,
         ),
         letter=operation.family.letter,
     )

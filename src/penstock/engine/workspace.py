@@ -7,7 +7,7 @@ none does; what a node published stays in scratch space for the nodes behind it.
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from penstock.domain.errors import (
     InvalidArgumentError,
     InvalidParamsError,
+    ObjectNotFoundError,
     StoreError,
 )
 from penstock.domain.executions import OutputObject
@@ -150,12 +151,14 @@ class Destination:
         bucket: Its name.
         patterns: Output patterns by child of `Output`.
         is_source: Whether it is the bucket that the job reads.
+        takes: Tells of an object of that bucket whether it may be a source of the job.
     """
 
     store: ObjectStore
     bucket: str
     patterns: Mapping[str, str]
     is_source: bool
+    takes: Callable[[ObjectInfo], bool]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -372,10 +375,21 @@ class NodeWorkspace:
             number += 1
         return free
 
-    def _store(self, path: Path, key: str) -> ObjectInfo:
-        if self._destination.is_source and key == self._source.listed.key:
+    def _spare_sources(self, key: str) -> None:
+        """Refuse to write over the object itself, or over another that the job takes."""
+        if key == self._source.listed.key:
             message = f"the output {key!r} would overwrite its source"
             raise InvalidParamsError(message)
+        if not self._destination.takes(ObjectInfo(key)):
+            return
+        with suppress(ObjectNotFoundError):
+            if self._destination.takes(self._destination.store.head(key)):
+                message = f"the output {key!r} would overwrite another object that the job takes"
+                raise InvalidParamsError(message)
+
+    def _store(self, path: Path, key: str) -> ObjectInfo:
+        if self._destination.is_source:
+            self._spare_sources(key)
         self.checkpoint()
         return self._destination.store.put_file(key, path, content_type=content_type_of(key))
 
